@@ -1,0 +1,3 @@
+//! From tests to standings, from standings to a finding.
+pub mod report;
+pub mod spec;

@@ -1,0 +1,2 @@
+//! Rules: one TOML file per service, compiled into typed, validated rules.
+pub mod model;
