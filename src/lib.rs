@@ -1,5 +1,6 @@
 //! Assize judges blue/green releases.
 pub mod client;
+pub mod journal;
 pub mod judge;
 pub mod release;
 pub mod router;
