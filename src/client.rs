@@ -8,7 +8,6 @@ static TLS: Once = Once::new();
 ///
 /// Redirects are not followed: a probe that is redirected has not seen the page, and a metrics server that redirects
 /// is not the one that was configured.
-#[must_use]
 pub fn builder() -> reqwest::ClientBuilder {
     TLS.call_once(|| {
         // Fails only if another provider is installed already, and then that one serves.

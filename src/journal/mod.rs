@@ -6,6 +6,8 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use crate::release::state::Outcome;
+
 use crate::release::event::Event;
 use crate::release::verdict::Verdict;
 use crate::sample::{Colour, Timestamp};
@@ -27,18 +29,6 @@ pub struct Header {
     pub by: String,
     /// The rule file's text, as it was then.
     pub rules: String,
-}
-
-/// How a release ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The candidate is live.
-    Promoted,
-    /// Live stayed live.
-    Reverted,
-    /// A person gave it up; live stayed live.
-    Cancelled,
 }
 
 /// One event with the verdicts that it led to.
