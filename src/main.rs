@@ -1,2 +1,5 @@
-//! The `assize` command.
-fn main() {}
+//! The `assize` command: see [`assize::cli`].
+
+fn main() -> assize::cli::exit::Exit {
+    assize::cli::main()
+}

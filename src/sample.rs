@@ -81,9 +81,7 @@ impl Weight {
     /// No traffic.
     pub const NONE: Self = Self { basis_points: 0 };
     /// All traffic.
-    pub const ALL: Self = Self {
-        basis_points: 10_000,
-    };
+    pub const ALL: Self = Self { basis_points: 10_000 };
 
     /// From a percentage, rounded to the nearest hundredth of a percent.
     ///
@@ -91,9 +89,7 @@ impl Weight {
     /// When `percent` is not a number from 0 to 100.
     pub fn from_percent(percent: f64) -> Result<Self, BadSample> {
         if !(0.0..=100.0).contains(&percent) {
-            return Err(BadSample(format!(
-                "weight {percent} is not between 0 and 100 percent"
-            )));
+            return Err(BadSample(format!("weight {percent} is not between 0 and 100 percent")));
         }
         // In range by the check above, so the cast loses nothing but the fraction.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -104,13 +100,7 @@ impl Weight {
     /// From hundredths of a percent, where anything above 10,000 counts as all traffic.
     #[must_use]
     pub const fn from_basis_points(basis_points: u16) -> Self {
-        Self {
-            basis_points: if basis_points > 10_000 {
-                10_000
-            } else {
-                basis_points
-            },
-        }
+        Self { basis_points: if basis_points > 10_000 { 10_000 } else { basis_points } }
     }
 
     /// In hundredths of a percent, 0 to 10,000.
@@ -134,9 +124,7 @@ impl Weight {
     /// What the other colour gets.
     #[must_use]
     pub const fn rest(self) -> Self {
-        Self {
-            basis_points: 10_000 - self.basis_points,
-        }
+        Self { basis_points: 10_000 - self.basis_points }
     }
 }
 
@@ -192,11 +180,7 @@ impl Timestamp {
     /// The moment `ms` milliseconds later.
     #[must_use]
     pub fn plus_ms(self, ms: u64) -> Self {
-        Self {
-            ms: self
-                .ms
-                .saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)),
-        }
+        Self { ms: self.ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)) }
     }
 }
 
@@ -278,10 +262,7 @@ impl Reading {
     /// Nothing measured, and why.
     #[must_use]
     pub fn gap(kind: GapKind, detail: impl Into<String>) -> Self {
-        Self::Gap(Gap {
-            kind,
-            detail: detail.into(),
-        })
+        Self::Gap(Gap { kind, detail: detail.into() })
     }
 
     /// How many events stand behind it: 0 for a gap, 1 for a value.
@@ -307,11 +288,7 @@ pub struct Gap {
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.detail.is_empty() {
-            self.kind.fmt(f)
-        } else {
-            write!(f, "{}: {}", self.kind, self.detail)
-        }
+        if self.detail.is_empty() { self.kind.fmt(f) } else { write!(f, "{}: {}", self.kind, self.detail) }
     }
 }
 

@@ -111,12 +111,7 @@ pub trait Journal: Send + Sync {
     async fn live(&self, service: &str) -> Result<Option<Colour>, JournalError>;
 
     /// A person, or the first look at the router, said which colour is live.
-    async fn set_live(
-        &self,
-        service: &str,
-        live: &Colour,
-        at: Timestamp,
-    ) -> Result<(), JournalError>;
+    async fn set_live(&self, service: &str, live: &Colour, at: Timestamp) -> Result<(), JournalError>;
 
     /// The number that the service's next release gets.
     async fn next_number(&self, service: &str) -> Result<u64, JournalError>;
@@ -138,11 +133,7 @@ pub trait Journal: Send + Sync {
     async fn unfinished(&self, service: &str) -> Result<Option<Unfinished>, JournalError>;
 
     /// The newest releases, newest first, of one service or of all.
-    async fn releases(
-        &self,
-        service: Option<&str>,
-        most: u32,
-    ) -> Result<Vec<Summary>, JournalError>;
+    async fn releases(&self, service: Option<&str>, most: u32) -> Result<Vec<Summary>, JournalError>;
 
     /// Everything about one release; `None` when there is none of that name.
     async fn story(&self, release: &str) -> Result<Option<Story>, JournalError>;

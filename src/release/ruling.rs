@@ -55,10 +55,7 @@ pub fn rule(release: &Release, at: Timestamp) -> Ruling {
         return Ruling::Stay;
     }
     if let Finding::Harmful { reason, .. } = &release.assessment.finding {
-        return Ruling::Revert {
-            happening: Happening::Harm,
-            reason: reason.clone(),
-        };
+        return Ruling::Revert { happening: Happening::Harm, reason: reason.clone() };
     }
     let trouble = trouble(release);
     if let Some((happening, reason)) = &trouble {
@@ -67,10 +64,7 @@ pub fn rule(release: &Release, at: Timestamp) -> Ruling {
             _ => release.plan.on_blind,
         };
         if policy == OnTrouble::Revert {
-            return Ruling::Revert {
-                happening: *happening,
-                reason: reason.clone(),
-            };
+            return Ruling::Revert { happening: *happening, reason: reason.clone() };
         }
     }
     if at >= release.deadline_at {
@@ -93,28 +87,18 @@ pub fn trouble(release: &Release) -> Option<(Happening, String)> {
 }
 
 fn at_deadline(release: &Release) -> Ruling {
-    let revert = || Ruling::Revert {
-        happening: Happening::Deadline,
-        reason: words::deadline(release, "reverting"),
-    };
+    let revert =
+        || Ruling::Revert { happening: Happening::Deadline, reason: words::deadline(release, "reverting") };
     match (release.plan.on_deadline, release.phase) {
-        (OnDeadline::Hold, _) if !release.overdue => Ruling::Overdue {
-            reason: words::overdue(release),
-        },
+        (OnDeadline::Hold, _) if !release.overdue => Ruling::Overdue { reason: words::overdue(release) },
         // Without proof, by the team's own written word; but never on silence.
         (OnDeadline::Promote, _) if !sees_everything(release) => revert(),
         (OnDeadline::Promote, Phase::Step { .. }) => Ruling::CutOver {
             happening: Happening::Deadline,
-            reason: words::deadline(
-                release,
-                "promoting without proof, because on_deadline = \"promote\"",
-            ),
+            reason: words::deadline(release, "promoting without proof, because on_deadline = \"promote\""),
         },
         (OnDeadline::Promote, Phase::Soak { .. }) => Ruling::Finish {
-            reason: words::deadline(
-                release,
-                "ending the soak, because on_deadline = \"promote\"",
-            ),
+            reason: words::deadline(release, "ending the soak, because on_deadline = \"promote\""),
         },
         _ => revert(),
     }
@@ -123,16 +107,11 @@ fn at_deadline(release: &Release) -> Ruling {
 /// Whether the release may go on by evidence, and where to.
 fn onward(release: &Release, at: Timestamp) -> Ruling {
     match release.phase {
-        Phase::Step {
-            index,
-            since: Some(since),
-        } if at.ms_since(since) >= release.plan.hold_ms => next_step(release, index),
-        Phase::Soak { since }
-            if at.ms_since(since) >= release.plan.soak_ms && sees_everything(release) =>
-        {
-            Ruling::Finish {
-                reason: words::promoted(release),
-            }
+        Phase::Step { index, since: Some(since) } if at.ms_since(since) >= release.plan.hold_ms => {
+            next_step(release, index)
+        }
+        Phase::Soak { since } if at.ms_since(since) >= release.plan.soak_ms && sees_everything(release) => {
+            Ruling::Finish { reason: words::promoted(release) }
         }
         _ => Ruling::Stay,
     }
@@ -141,30 +120,20 @@ fn onward(release: &Release, at: Timestamp) -> Ruling {
 fn next_step(release: &Release, index: usize) -> Ruling {
     let last = index + 1 >= release.plan.steps.len();
     match (&release.assessment.finding, release.plan.advance) {
-        (Finding::Healthy { reason, .. }, _) if last => Ruling::CutOver {
-            happening: Happening::Standing,
-            reason: words::cut_over(reason),
-        },
+        (Finding::Healthy { reason, .. }, _) if last => {
+            Ruling::CutOver { happening: Happening::Standing, reason: words::cut_over(reason) }
+        }
         (Finding::Healthy { reason, .. }, _) => advance(release, index + 1, reason),
-        (
-            Finding::Undecided {
-                reason,
-                unharmed: true,
-            },
-            Advance::Unharmed,
-        ) if !last => advance(release, index + 1, reason),
+        (Finding::Undecided { reason, unharmed: true }, Advance::Unharmed) if !last => {
+            advance(release, index + 1, reason)
+        }
         _ => Ruling::Stay,
     }
 }
 
 fn advance(release: &Release, index: usize, reason: &str) -> Ruling {
-    let weight = (release.plan.steps.get(index))
-        .copied()
-        .unwrap_or(Weight::NONE);
-    Ruling::Advance {
-        index,
-        reason: words::advance(release, weight, reason),
-    }
+    let weight = (release.plan.steps.get(index)).copied().unwrap_or(Weight::NONE);
+    Ruling::Advance { index, reason: words::advance(release, weight, reason) }
 }
 
 /// No critical check is blind at this moment, and there is something to see at all.

@@ -93,47 +93,26 @@ mod tests {
 
     #[test]
     fn a_new_service_takes_what_the_router_does() {
-        assert_eq!(
-            check(None, Some(100.0), false),
-            Settled::Live(colour("blue"))
-        );
-        assert_eq!(
-            check(None, Some(0.0), false),
-            Settled::Live(colour("green"))
-        );
+        assert_eq!(check(None, Some(100.0), false), Settled::Live(colour("blue")));
+        assert_eq!(check(None, Some(0.0), false), Settled::Live(colour("green")));
     }
 
     #[test]
     fn a_router_without_a_split_takes_what_is_remembered() {
         assert_eq!(check(None, None, false), Settled::Tell(colour("blue")));
-        assert_eq!(
-            check(Some("green"), None, false),
-            Settled::Tell(colour("green"))
-        );
+        assert_eq!(check(Some("green"), None, false), Settled::Tell(colour("green")));
     }
 
     #[test]
     fn agreement_needs_nobody() {
-        assert_eq!(
-            check(Some("green"), Some(0.0), false),
-            Settled::Live(colour("green"))
-        );
-        assert_eq!(
-            check(Some("blue"), Some(100.0), true),
-            Settled::Live(colour("blue"))
-        );
+        assert_eq!(check(Some("green"), Some(0.0), false), Settled::Live(colour("green")));
+        assert_eq!(check(Some("blue"), Some(100.0), true), Settled::Live(colour("blue")));
     }
 
     #[test]
     fn a_restart_before_our_eyes_is_put_right() {
-        assert_eq!(
-            check(Some("green"), Some(100.0), true),
-            Settled::Tell(colour("green"))
-        );
-        assert_eq!(
-            check(Some("green"), Some(50.0), true),
-            Settled::Tell(colour("green"))
-        );
+        assert_eq!(check(Some("green"), Some(100.0), true), Settled::Tell(colour("green")));
+        assert_eq!(check(Some("green"), Some(50.0), true), Settled::Tell(colour("green")));
     }
 
     #[test]
@@ -151,10 +130,7 @@ mod tests {
             let Settled::Ask(text) = check(remembered, Some(95.0), false) else {
                 panic!("must ask");
             };
-            assert!(
-                text.contains("95% of shop to blue and 5% to green"),
-                "{text}"
-            );
+            assert!(text.contains("95% of shop to blue and 5% to green"), "{text}");
         }
         assert!(matches!(check(None, Some(95.0), true), Settled::Ask(_)));
     }

@@ -164,9 +164,7 @@ impl Release {
     #[must_use]
     pub fn ending(&self) -> Option<(Outcome, &Colour)> {
         match self.phase {
-            Phase::Ended {
-                outcome: outcome @ Outcome::Promoted,
-            } => Some((outcome, &self.candidate)),
+            Phase::Ended { outcome: outcome @ Outcome::Promoted } => Some((outcome, &self.candidate)),
             Phase::Ended { outcome } => Some((outcome, &self.live)),
             _ => None,
         }

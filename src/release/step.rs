@@ -27,20 +27,12 @@ pub fn begin(beginning: Beginning) -> (Release, Vec<Effect>) {
     let release = Release {
         assessment: judge.assess(),
         judge,
-        phase: Phase::Step {
-            index: 0,
-            since: None,
-        },
+        phase: Phase::Step { index: 0, since: None },
         paused_by: None,
         started_at: beginning.at,
         deadline_at: beginning.at.plus_ms(beginning.plan.deadline_ms),
         overdue: false,
-        order: Order {
-            id: 0,
-            weight: Weight::NONE,
-            answer: Answer::Confirmed,
-            failures: 0,
-        },
+        order: Order { id: 0, weight: Weight::NONE, answer: Answer::Confirmed, failures: 0 },
         granted: Weight::NONE,
         said: Said::default(),
         id: beginning.id,
@@ -71,9 +63,7 @@ pub fn step(release: Release, event: &Event) -> (Release, Vec<Effect>) {
         },
         // An answer to an order that has been replaced since says nothing of the present one.
         Event::Routed { .. } => {}
-        Event::Drifted {
-            weight, restarted, ..
-        } => turn.drifted(*weight, *restarted),
+        Event::Drifted { weight, restarted, .. } => turn.drifted(*weight, *restarted),
         Event::Command { command, by, .. } => turn.command(*command, by),
         Event::Resumed { .. } => turn.resumed(),
     }
@@ -89,11 +79,7 @@ struct Turn {
 
 impl Turn {
     fn new(release: Release, at: Timestamp) -> Self {
-        Self {
-            release,
-            effects: Vec::new(),
-            at,
-        }
+        Self { release, effects: Vec::new(), at }
     }
 
     fn done(self) -> (Release, Vec<Effect>) {
@@ -123,14 +109,10 @@ impl Turn {
         if self.release.is_returning() {
             return;
         }
-        let standings: Vec<_> = (self.release.assessment.checks.iter())
-            .map(|check| check.standing)
-            .collect();
+        let standings: Vec<_> = (self.release.assessment.checks.iter()).map(|check| check.standing).collect();
         let trouble = ruling::trouble(&self.release);
-        let (blind, silent) = (
-            matches!(trouble, Some((Happening::Blind, _))),
-            matches!(trouble, Some((Happening::Silent, _))),
-        );
+        let (blind, silent) =
+            (matches!(trouble, Some((Happening::Blind, _))), matches!(trouble, Some((Happening::Silent, _))));
         let news = match trouble {
             Some((happening, reason))
                 if (blind && !self.release.said.blind) || (silent && !self.release.said.silent) =>
@@ -173,9 +155,7 @@ impl Turn {
     }
 
     fn turn_back(&mut self, happening: Happening, reason: &str) {
-        self.release.phase = Phase::Return {
-            outcome: Outcome::Reverted,
-        };
+        self.release.phase = Phase::Return { outcome: Outcome::Reverted };
         self.say(happening, Decision::Revert, reason.to_owned());
         self.order(Weight::NONE);
     }
@@ -206,10 +186,7 @@ impl Turn {
         let at = self.at;
         match self.release.phase {
             Phase::Step { index, since: None } => {
-                self.release.phase = Phase::Step {
-                    index,
-                    since: Some(at),
-                };
+                self.release.phase = Phase::Step { index, since: Some(at) };
                 let reason = words::on_step(&self.release, index);
                 self.say(Happening::Weight, Decision::Hold, reason);
             }
@@ -270,9 +247,7 @@ impl Turn {
             },
             Command::Revert if !returning => self.turn_back(Happening::Command, &said),
             Command::Cancel => {
-                self.release.phase = Phase::Return {
-                    outcome: Outcome::Cancelled,
-                };
+                self.release.phase = Phase::Return { outcome: Outcome::Cancelled };
                 self.say(Happening::Command, Decision::Revert, said);
                 if !returning {
                     self.order(Weight::NONE);
@@ -297,10 +272,7 @@ impl Turn {
     fn standing_decision(&self) -> Decision {
         match self.release.phase {
             Phase::Step { .. } | Phase::Soak { .. } => Decision::Hold,
-            Phase::CutOver
-            | Phase::Ended {
-                outcome: Outcome::Promoted,
-            } => Decision::Promote,
+            Phase::CutOver | Phase::Ended { outcome: Outcome::Promoted } => Decision::Promote,
             Phase::Return { .. } | Phase::Ended { .. } => Decision::Revert,
         }
     }
@@ -308,12 +280,7 @@ impl Turn {
     /// A new order to the router; it replaces the one before.
     fn order(&mut self, weight: Weight) {
         let id = self.release.order.id + 1;
-        self.release.order = Order {
-            id,
-            weight,
-            answer: Answer::Awaited,
-            failures: 0,
-        };
+        self.release.order = Order { id, weight, answer: Answer::Awaited, failures: 0 };
         self.effects.push(Effect::SetWeight { id, weight });
     }
 
@@ -327,9 +294,7 @@ impl Turn {
     fn say(&mut self, event: Happening, decision: Decision, reason: String) {
         let release = &mut self.release;
         release.said.at = self.at;
-        release.said.standings = (release.assessment.checks.iter())
-            .map(|check| check.standing)
-            .collect();
+        release.said.standings = (release.assessment.checks.iter()).map(|check| check.standing).collect();
         self.effects.push(Effect::Announce(Box::new(Verdict {
             at: self.at,
             service: release.service.clone(),

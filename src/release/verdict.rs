@@ -81,19 +81,25 @@ pub enum Decision {
     Hold,
 }
 
-mod rfc3339 {
+/// A moment as RFC 3339 text.
+pub mod rfc3339 {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use crate::sample::Timestamp;
 
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the shape that serde calls"
-    )]
+    /// Writes RFC 3339 in UTC.
+    ///
+    /// # Errors
+    /// The serializer's own.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
     pub fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(at)
     }
 
+    /// Reads RFC 3339.
+    ///
+    /// # Errors
+    /// When the text is no such moment.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         let text = String::deserialize(deserializer)?;
         let at: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;

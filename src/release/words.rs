@@ -23,16 +23,10 @@ pub fn span(ms: u64) -> String {
         };
     }
     let seconds = ms / 1_000;
-    let parts = [
-        (seconds / 86_400, "d"),
-        (seconds / 3_600 % 24, "h"),
-        (seconds / 60 % 60, "m"),
-        (seconds % 60, "s"),
-    ];
-    let words: Vec<String> = (parts.iter())
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, unit)| format!("{n}{unit}"))
-        .collect();
+    let parts =
+        [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let words: Vec<String> =
+        (parts.iter()).filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
     words.join(" ")
 }
 
@@ -59,10 +53,7 @@ pub(super) fn advance(release: &Release, weight: Weight, evidence: &str) -> Stri
         Finding::Healthy { .. } => "every critical check is healthy",
         _ => "no check shows harm",
     };
-    format!(
-        "{on}, {} goes on to {weight}; {evidence}",
-        release.candidate
-    )
+    format!("{on}, {} goes on to {weight}; {evidence}", release.candidate)
 }
 
 pub(super) fn cut_over(evidence: &str) -> String {
@@ -90,25 +81,15 @@ pub(super) fn returned(release: &Release, outcome: Outcome) -> String {
         Outcome::Cancelled => "cancelled",
         Outcome::Promoted | Outcome::Reverted => "reverted",
     };
-    format!(
-        "{word}: the router gives {} all traffic again",
-        release.live
-    )
+    format!("{word}: the router gives {} all traffic again", release.live)
 }
 
 pub(super) fn put_right(release: &Release) -> String {
-    format!(
-        "the router gives {} {} again",
-        release.candidate, release.granted
-    )
+    format!("the router gives {} {} again", release.candidate, release.granted)
 }
 
 pub(super) fn router_failed(release: &Release, failures: u32, error: &str) -> String {
-    let times = if failures == 1 {
-        String::new()
-    } else {
-        format!(" ({failures} times in a row)")
-    };
+    let times = if failures == 1 { String::new() } else { format!(" ({failures} times in a row)") };
     format!(
         "the router did not take {} for {}{times}: {error}; told again at every tick",
         release.order.weight, release.candidate
@@ -116,11 +97,7 @@ pub(super) fn router_failed(release: &Release, failures: u32, error: &str) -> St
 }
 
 pub(super) fn drifted(release: &Release, weight: Weight, restarted: bool) -> String {
-    let why = if restarted {
-        "the router was restarted and"
-    } else {
-        "somebody else changed the router: it"
-    };
+    let why = if restarted { "the router was restarted and" } else { "somebody else changed the router: it" };
     format!(
         "{why} gives {} {weight} instead of {}; it is being put right",
         release.candidate, release.order.weight
@@ -139,21 +116,18 @@ pub(super) fn resumed(release: &Release) -> String {
 pub(super) fn command(release: &Release, command: Command, by: &str) -> String {
     if release.is_returning() {
         return match command {
-            Command::Cancel => format!(
-                "cancelled by {by} while traffic was already on its way back to {}",
-                release.live
-            ),
-            _ => format!(
-                "{by} asked to {command}, but traffic is already on its way back to {}",
-                release.live
-            ),
+            Command::Cancel => {
+                format!("cancelled by {by} while traffic was already on its way back to {}", release.live)
+            }
+            _ => {
+                format!("{by} asked to {command}, but traffic is already on its way back to {}", release.live)
+            }
         };
     }
     match (command, release.phase) {
-        (Command::Pause, _) => format!(
-            "paused by {by}: the weight stays at {}, harm still reverts",
-            release.granted
-        ),
+        (Command::Pause, _) => {
+            format!("paused by {by}: the weight stays at {}, harm still reverts", release.granted)
+        }
         (Command::Resume, _) => format!("resumed by {by}"),
         (Command::Promote, Phase::Step { .. }) => {
             format!(
@@ -164,27 +138,16 @@ pub(super) fn command(release: &Release, command: Command, by: &str) -> String {
         (Command::Promote, Phase::Soak { .. }) => {
             format!("soak ended by {by}: {} is live", release.candidate)
         }
-        (Command::Promote, _) => format!(
-            "{by} asked to promote, and traffic is already on its way to {}",
-            release.candidate
-        ),
-        (Command::Revert, _) => format!(
-            "reverted by {by}: all traffic goes back to {}",
-            release.live
-        ),
-        (Command::Cancel, _) => format!(
-            "cancelled by {by}: all traffic goes back to {}",
-            release.live
-        ),
+        (Command::Promote, _) => {
+            format!("{by} asked to promote, and traffic is already on its way to {}", release.candidate)
+        }
+        (Command::Revert, _) => format!("reverted by {by}: all traffic goes back to {}", release.live),
+        (Command::Cancel, _) => format!("cancelled by {by}: all traffic goes back to {}", release.live),
     }
 }
 
 pub(super) fn deadline(release: &Release, then: &str) -> String {
-    format!(
-        "the deadline has passed in phase {}: {then}; {}",
-        release.phase.name(),
-        finding(release)
-    )
+    format!("the deadline has passed in phase {}: {then}; {}", release.phase.name(), finding(release))
 }
 
 pub(super) fn overdue(release: &Release) -> String {
@@ -196,8 +159,9 @@ pub(super) fn overdue(release: &Release) -> String {
     )
 }
 
-/// Where the release stands and what it waits for.
-pub(super) fn standing(release: &Release, at: Timestamp) -> String {
+/// Where the release stands and what it waits for, as a sentence.
+#[must_use]
+pub fn standing(release: &Release, at: Timestamp) -> String {
     let waits = match release.phase {
         _ if release.overdue => format!("overdue, waiting for a person at {}", release.granted),
         _ if release.paused_by.is_some() => {
@@ -207,9 +171,7 @@ pub(super) fn standing(release: &Release, at: Timestamp) -> String {
         Phase::Step { since: None, .. } | Phase::CutOver => {
             format!("waiting for the router to confirm {}", release.order.weight)
         }
-        Phase::Step {
-            since: Some(since), ..
-        } => {
+        Phase::Step { since: Some(since), .. } => {
             let left = release.plan.hold_ms.saturating_sub(at.ms_since(since));
             if left > 0 {
                 format!("at {}, held for another {}", release.granted, span(left))
@@ -227,8 +189,7 @@ pub(super) fn standing(release: &Release, at: Timestamp) -> String {
 }
 
 fn wanted(release: &Release) -> &'static str {
-    let blind =
-        (release.assessment.checks.iter()).any(|c| c.critical && c.standing == Standing::Blind);
+    let blind = (release.assessment.checks.iter()).any(|c| c.critical && c.standing == Standing::Blind);
     match (release.phase, release.plan.advance) {
         _ if blind => "samples",
         (Phase::Step { index, .. }, Advance::Unharmed) if index + 1 < release.plan.steps.len() => {

@@ -1,0 +1,73 @@
+//! Parts around the daemon fail; the release must not go wrong with them.
+
+use std::time::Duration;
+
+use crate::stage::{Faults, Plan, Stage};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_prometheus_the_release_holds_and_goes_on_when_it_is_back() {
+    let mut stage = Stage::start(Plan::default(), Faults::good(), Faults::good()).await;
+    stage.start_release();
+    stage.verdict("weight").await;
+    stage.prometheus.stop();
+    let blind = stage.verdict("blind").await;
+    assert_eq!(blind["decision"], "hold");
+    let reason = blind["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("not reached"), "{reason}");
+    let weight = stage.haproxy_weights();
+    stage.prometheus.start();
+    let end = stage.watch();
+    assert_eq!(end.exit, 0, "{end:?}");
+    assert_ne!(weight, stage.haproxy_weights());
+    stage.all_traffic_goes_to("green").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_haproxy_gets_its_weight_back_within_two_ticks() {
+    let mut stage = Stage::start(Plan { hold: "12s", ..Plan::default() }, Faults::good(), Faults::good()).await;
+    stage.start_release();
+    stage.verdict("weight").await;
+    let before = stage.haproxy_weights();
+    assert_eq!(before, [90, 10]);
+    stage.haproxy.restart();
+    let since = stage.now();
+    let drift = stage.verdict("drift").await;
+    assert!(drift["reason"].as_str().is_some_and(|reason| reason.contains("restarted")), "{drift}");
+    stage.weights_become(before).await;
+    // Two ticks of a second, and what it takes to read and set on a machine that runs other tests beside this one.
+    assert!(stage.now() - since <= Duration::from_millis(2_500), "took {:?}", stage.now() - since);
+    assert_eq!(stage.watch().exit, 0);
+    stage.all_traffic_goes_to("green").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_router_and_journal_at_odds_nothing_moves_until_a_person_says() {
+    let mut stage = Stage::start(Plan::default(), Faults::good(), Faults::good()).await;
+    stage.stop_daemon();
+    stage.haproxy.command("set server shop/blue1 weight 0; set server shop/green1 weight 100");
+    stage.start_daemon();
+    let refused = stage.assize_until(&["release", "start", "shop"], "assize release live shop");
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert_eq!(stage.haproxy_weights(), [0, 100], "untouched");
+    let said = stage.assize(&["release", "live", "shop", "blue"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    stage.all_traffic_goes_to("blue").await;
+    let started = stage.assize(&["release", "start", "shop"]);
+    assert_eq!(started.code, 0, "{started:?}");
+}
+
+#[test]
+fn five_mistakes_give_five_errors_and_nothing_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = dir.path().join("shop.toml");
+    let text = crate::stage::rules_with_five_mistakes();
+    std::fs::write(&rules, text).unwrap();
+    let state = dir.path().join("state");
+    let output = crate::stage::assize(&state, &["run", rules.to_str().unwrap()]);
+    assert_eq!(output.code, 2, "{output:?}");
+    for place in ["shop.toml:6:", "shop.toml:10:", "shop.toml:12:", "shop.toml:16:", "shop.toml:21:"] {
+        assert!(output.stderr.contains(place), "{place} in:\n{}", output.stderr);
+    }
+    assert_eq!(output.stderr.matches("error").count(), 6, "five and the count: {}", output.stderr);
+    assert!(!state.exists(), "nothing was made");
+}
