@@ -2,6 +2,10 @@
 //!
 //! No effect leaves the daemon before the event that caused it is in here.
 //! A release is the fold of its events, so the journal alone brings it back after a crash.
+//! [`sqlite`] keeps it on disk; [`memory`] is for tests of the daemon.
+
+pub mod memory;
+pub mod sqlite;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -159,4 +163,15 @@ pub trait Journal: Send + Sync {
 
     /// Drops the samples (tick events) of releases that ended before `before`; verdicts stay. How many went.
     async fn drop_samples(&self, before: Timestamp) -> Result<u64, JournalError>;
+}
+
+/// The number in a release's name: 7 of `checkout-7`.
+fn number_of(release: &str, service: &str) -> Option<u64> {
+    let number: u64 = release
+        .strip_prefix(service)?
+        .strip_prefix('-')?
+        .parse()
+        .ok()?;
+    // One name per number: neither `checkout-007` nor `checkout-+7`.
+    (format!("{service}-{number}") == release).then_some(number)
 }
