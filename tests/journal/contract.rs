@@ -77,11 +77,11 @@ async fn an_event_that_is_taken_or_leaves_a_gap_is_refused() {
     on_each(async |journal| {
         fill(journal, 1, 3).await;
         for seq in [0, 1, 3, 5, u64::MAX] {
-            told(
-                journal
-                    .append("checkout-1", &entry("checkout-1", seq))
-                    .await,
-            );
+            let misplaced = Entry {
+                seq,
+                ..entry("checkout-1", 4)
+            };
+            told(journal.append("checkout-1", &misplaced).await);
         }
         told(journal.append("checkout-2", &entry("checkout-2", 1)).await);
         let story = journal.story("checkout-1").await.unwrap().unwrap();

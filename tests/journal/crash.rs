@@ -40,12 +40,11 @@ async fn child_appends_until_killed() {
     };
     let journal = SqliteJournal::open(Path::new(&dir)).await.unwrap();
     println!("\n{OPENED}");
-    let last = match journal.unfinished("checkout").await.unwrap() {
-        Some(unfinished) => unfinished.events.len(),
-        None => {
-            journal.begin(&header("checkout", 1), &[]).await.unwrap();
-            0
-        }
+    let last = if let Some(unfinished) = journal.unfinished("checkout").await.unwrap() {
+        unfinished.events.len()
+    } else {
+        journal.begin(&header("checkout", 1), &[]).await.unwrap();
+        0
     };
     let first = u64::try_from(last).unwrap() + 1;
     for seq in first..EVENTS_MAX {

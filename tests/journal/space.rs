@@ -56,7 +56,7 @@ fn long_entry(seq: u64) -> Entry {
 #[test]
 fn a_full_disk() {
     in_namespace(
-        "mount -t tmpfs -o size=2m tmpfs \"$ASSIZE_TEST_MOUNT\"",
+        "mount -t tmpfs -o size=4m tmpfs \"$ASSIZE_TEST_MOUNT\"",
         "space::child_on_a_small_disk",
     );
 }
@@ -76,7 +76,8 @@ async fn child_on_a_small_disk() {
     assert_full(SqliteJournal::open(&state).await);
     assert!(!state.join("assize.db").exists() && !state.join("assize.db.new").exists());
 
-    fs::write(&ballast, vec![0; 300_000]).unwrap();
+    // More than the journal gets, so that its log fits into its file when the ballast is gone.
+    fs::write(&ballast, vec![0; 2_400_000]).unwrap();
     let journal = SqliteJournal::open(&state).await.unwrap();
     fill(&journal, 1, 0).await;
     let mut kept = 0;
@@ -85,18 +86,20 @@ async fn child_on_a_small_disk() {
             Ok(()) => kept += 1,
             Err(error) => break error,
         }
-        assert!(kept < 1_000, "2 MiB hold more than they can");
+        assert!(kept < 1_000, "4 MiB hold more than they can");
     };
     assert_full::<()>(Err(refused));
     assert_holds(&journal, kept).await;
 
-    // No room to open either; then room again, with and without a restart.
+    // Room again, without a restart.
     fs::remove_file(&ballast).unwrap();
     journal
         .append("checkout-1", &long_entry(kept + 1))
         .await
         .unwrap();
     journal.close().await.unwrap();
+
+    // And with one: no room to open, then room.
     fill_up(&ballast);
     assert_full(SqliteJournal::open(&state).await);
     fs::remove_file(&ballast).unwrap();
@@ -105,8 +108,8 @@ async fn child_on_a_small_disk() {
 }
 
 fn fill_up(ballast: &Path) {
-    let written = fs::write(ballast, vec![0; 4 << 20]);
-    assert!(written.is_err(), "4 MiB do not fit into 2");
+    let written = fs::write(ballast, vec![0; 8 << 20]);
+    assert!(written.is_err(), "8 MiB do not fit into 4");
 }
 
 fn assert_full<T: std::fmt::Debug>(result: Result<T, JournalError>) {
