@@ -144,14 +144,17 @@ pub trait Journal: Send + Sync {
     /// Adds an event and its verdicts (and the ending, with the service's new live colour) in one transaction.
     /// Durable on return.
     ///
+    /// After an error nothing of the entry is to be seen, and the same entry can be tried again.
+    /// A caller that drops the future cannot know whether it was kept.
+    ///
     /// # Errors
-    /// Also when `seq` is taken or leaves a gap: somebody else wrote.
+    /// Also when `seq` is taken or leaves a gap (somebody else wrote), or the release has ended.
     async fn append(&self, release: &str, entry: &Entry) -> Result<(), JournalError>;
 
     /// The release of a service that has not ended, if any.
     async fn unfinished(&self, service: &str) -> Result<Option<Unfinished>, JournalError>;
 
-    /// The newest releases, newest first, of one service or of all.
+    /// The newest releases, newest first, of one service or of all. An implementation may have a bound below `most`.
     async fn releases(
         &self,
         service: Option<&str>,

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use assize::journal::sqlite::SqliteJournal;
 use assize::journal::{Entry, Journal, JournalError};
@@ -104,42 +105,30 @@ impl Drop for Writer {
     }
 }
 
-/// How many events are waited for, and how long (in turns of the scheduler) the kill is held back after them.
-/// Nothing waited for: killed while starting, opening, creating.
-const KILLS: [(u64, u32); 14] = [
-    (0, 0),
-    (0, 300),
-    (0, 2_000),
-    (1, 0),
-    (0, 5_000),
-    (3, 17),
-    (1, 170),
-    (7, 60),
-    (0, 10_000),
-    (2, 1_000),
-    (5, 5),
-    (1, 2_300),
-    (11, 700),
-    (4, 90),
-];
+/// A few events go by before each kill, and none before some: those fall into starting, creating, opening.
+const ROUNDS: u64 = 40;
+const EVENTS_BEFORE_KILL_MAX: u64 = 4;
+/// An event takes one to a few milliseconds here, so kills held back up to this long fall anywhere in one.
+const HELD_BACK_US_MAX: u64 = 6_000;
 
 #[tokio::test]
 async fn what_is_acknowledged_survives_sigkill() {
     let dir = tempfile::tempdir().unwrap();
     let mut kept = 0;
-    for (events, turns) in KILLS {
+    for round in 0..ROUNDS {
         let mut writer = Writer::start(dir.path());
+        let events = round % (EVENTS_BEFORE_KILL_MAX + 1);
         for _ in 0..events {
             writer.await_line(KEPT);
         }
-        for _ in 0..turns {
-            thread::yield_now();
-        }
+        // Steps of the golden ratio spread evenly. Not waiting for anything: it only moves the kill.
+        let held_back = round * 6_180_340 % 10_000_000 * HELD_BACK_US_MAX / 10_000_000;
+        thread::sleep(Duration::from_micros(held_back));
         let waited_for = kept + events;
         let acknowledged = writer.kill().unwrap_or(0).max(waited_for);
         kept = reopened(dir.path(), acknowledged).await;
     }
-    assert!(kept >= KILLS.iter().map(|(events, _)| events).sum());
+    assert!(kept > ROUNDS);
 }
 
 /// Opens as a daemon would, and counts the whole events.
