@@ -2,6 +2,10 @@
 //!
 //! No effect leaves the daemon before the event that caused it is in here.
 //! A release is the fold of its events, so the journal alone brings it back after a crash.
+//! [`sqlite`] keeps it on disk; [`memory`] is for tests of the daemon.
+
+pub mod memory;
+pub mod sqlite;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -125,19 +129,37 @@ pub trait Journal: Send + Sync {
     /// Adds an event and its verdicts (and the ending, with the service's new live colour) in one transaction.
     /// Durable on return.
     ///
+    /// After an error nothing of the entry is to be seen, and the same entry can be tried again.
+    /// A caller that drops the future cannot know whether it was kept.
+    ///
     /// # Errors
-    /// Also when `seq` is taken or leaves a gap: somebody else wrote.
+    /// Also when `seq` is taken or leaves a gap (somebody else wrote), or the release has ended.
     async fn append(&self, release: &str, entry: &Entry) -> Result<(), JournalError>;
 
     /// The release of a service that has not ended, if any.
     async fn unfinished(&self, service: &str) -> Result<Option<Unfinished>, JournalError>;
 
-    /// The newest releases, newest first, of one service or of all.
-    async fn releases(&self, service: Option<&str>, most: u32) -> Result<Vec<Summary>, JournalError>;
+    /// The newest releases, newest first, of one service or of all. An implementation may have a bound below `most`.
+    async fn releases(
+        &self,
+        service: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<Summary>, JournalError>;
 
     /// Everything about one release; `None` when there is none of that name.
     async fn story(&self, release: &str) -> Result<Option<Story>, JournalError>;
 
     /// Drops the samples (tick events) of releases that ended before `before`; verdicts stay. How many went.
     async fn drop_samples(&self, before: Timestamp) -> Result<u64, JournalError>;
+}
+
+/// The number in a release's name: 7 of `checkout-7`.
+fn number_of(release: &str, service: &str) -> Option<u64> {
+    let number: u64 = release
+        .strip_prefix(service)?
+        .strip_prefix('-')?
+        .parse()
+        .ok()?;
+    // One name per number: neither `checkout-007` nor `checkout-+7`.
+    (format!("{service}-{number}") == release).then_some(number)
 }
