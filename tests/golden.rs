@@ -45,7 +45,11 @@ fn share_test() {
         let side = |c: &f64| if greater { *c } else { 1.0 / c };
         let multiples: Vec<f64> = nulls.iter().chain(&kappa).map(side).collect();
         let mut table = ShareTable::new(Grid::new(multiples, &rho));
-        let (low, all) = if greater { (nulls.len(), nulls.len() + kappa.len()) } else { (kappa.len(), nulls.len() + kappa.len()) };
+        let (low, all) = if greater {
+            (nulls.len(), nulls.len() + kappa.len())
+        } else {
+            (kappa.len(), nulls.len() + kappa.len())
+        };
         let question = if greater {
             ShareTable::question(low..all, 0..low, rho.len())
         } else {

@@ -21,6 +21,7 @@ const STIRLING_FROM: f64 = 10.0;
 ///
 /// `odds`: θ/(1−θ), above 0 and finite. `rho`: 0 to below 1. The result is finite and at most 0.
 #[must_use]
+#[expect(clippy::many_single_char_names, reason = "the formula's own names")]
 pub fn log_kernel(k: f64, n: f64, odds: f64, rho: f64) -> f64 {
     let (theta, rest) = (odds / (1.0 + odds), 1.0 / (1.0 + odds));
     if rho <= 0.0 {

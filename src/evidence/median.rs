@@ -67,7 +67,8 @@ impl RunningMedian {
         let h = self.heights;
         let (up, down) = ((h[i + 1] - h[i]) / (p[i + 1] - p[i]), (h[i] - h[i - 1]) / (p[i] - p[i - 1]));
         let parabola = h[i]
-            + side / (p[i + 1] - p[i - 1]) * ((p[i] - p[i - 1] + side) * up + (p[i + 1] - p[i] - side) * down);
+            + side / (p[i + 1] - p[i - 1])
+                * ((p[i] - p[i - 1] + side) * up + (p[i + 1] - p[i] - side) * down);
         self.heights[i] = if h[i - 1] < parabola && parabola < h[i + 1] {
             parabola
         } else {

@@ -2,10 +2,11 @@
 //!
 //! An e-value starts at 1 and has expectation at most 1 at every moment while its null hypothesis holds, so it ever
 //! reaches 1/a with probability at most a (Ville 1939). [`share`] is for events that can be counted, [`shift`] for
-//! values that cannot. Everything is kept as logarithms. `judge` turns evidence into standings.
+//! values that cannot, [`renewal`] finds harm that begins late. Everything is kept as logarithms. `judge` turns evidence into standings.
 
 pub mod kernel;
 pub mod median;
+pub mod renewal;
 pub mod share;
 pub mod shift;
 

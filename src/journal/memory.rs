@@ -116,12 +116,7 @@ impl Journal for MemoryJournal {
         Ok(self.state().live.get(service).cloned())
     }
 
-    async fn set_live(
-        &self,
-        service: &str,
-        live: &Colour,
-        _at: Timestamp,
-    ) -> Result<(), JournalError> {
+    async fn set_live(&self, service: &str, live: &Colour, _at: Timestamp) -> Result<(), JournalError> {
         let mut state = self.state_to_write()?;
         state.live.insert(service.to_owned(), live.clone());
         Ok(())
@@ -129,10 +124,7 @@ impl Journal for MemoryJournal {
 
     async fn next_number(&self, service: &str) -> Result<u64, JournalError> {
         let state = self.state();
-        let of_service = state
-            .releases
-            .iter()
-            .filter(|r| r.header.service == service);
+        let of_service = state.releases.iter().filter(|r| r.header.service == service);
         Ok(of_service.map(|r| r.number).max().unwrap_or(0) + 1)
     }
 
@@ -142,8 +134,7 @@ impl Journal for MemoryJournal {
             return failed(format!("`{}` cannot name a release", header.release));
         };
         let hinders = |r: &&Kept| {
-            r.header.release == header.release
-                || (r.header.service == header.service && r.ending.is_none())
+            r.header.release == header.release || (r.header.service == header.service && r.ending.is_none())
         };
         if let Some(other) = state.releases.iter().find(hinders) {
             return failed(format!("release `{}` is in the way", other.header.release));
@@ -161,10 +152,7 @@ impl Journal for MemoryJournal {
 
     async fn append(&self, release: &str, entry: &Entry) -> Result<(), JournalError> {
         let mut state = self.state_to_write()?;
-        let kept = state
-            .releases
-            .iter_mut()
-            .find(|r| r.header.release == release);
+        let kept = state.releases.iter_mut().find(|r| r.header.release == release);
         let Some(kept) = kept else {
             return failed(format!("there is no release `{release}`"));
         };
@@ -172,10 +160,7 @@ impl Journal for MemoryJournal {
             return failed(format!("release `{release}` has ended"));
         }
         if entry.seq != kept.last_seq + 1 {
-            return failed(format!(
-                "event {} cannot follow {}",
-                entry.seq, kept.last_seq
-            ));
+            return failed(format!("event {} cannot follow {}", entry.seq, kept.last_seq));
         }
         kept.last_seq = entry.seq;
         kept.events.push(entry.event.clone());
@@ -191,17 +176,14 @@ impl Journal for MemoryJournal {
     async fn unfinished(&self, service: &str) -> Result<Option<Unfinished>, JournalError> {
         let state = self.state();
         let unfinished = |r: &&Kept| r.header.service == service && r.ending.is_none();
-        Ok(state.releases.iter().find(unfinished).map(|r| Unfinished {
-            header: r.header.clone(),
-            events: r.events.clone(),
-        }))
+        Ok(state
+            .releases
+            .iter()
+            .find(unfinished)
+            .map(|r| Unfinished { header: r.header.clone(), events: r.events.clone() }))
     }
 
-    async fn releases(
-        &self,
-        service: Option<&str>,
-        most: u32,
-    ) -> Result<Vec<Summary>, JournalError> {
+    async fn releases(&self, service: Option<&str>, most: u32) -> Result<Vec<Summary>, JournalError> {
         let state = self.state();
         let asked = |r: &&Kept| service.is_none_or(|service| r.header.service == service);
         let newest_first = state.releases.iter().rev().filter(asked);

@@ -140,11 +140,7 @@ pub trait Journal: Send + Sync {
     async fn unfinished(&self, service: &str) -> Result<Option<Unfinished>, JournalError>;
 
     /// The newest releases, newest first, of one service or of all. An implementation may have a bound below `most`.
-    async fn releases(
-        &self,
-        service: Option<&str>,
-        most: u32,
-    ) -> Result<Vec<Summary>, JournalError>;
+    async fn releases(&self, service: Option<&str>, most: u32) -> Result<Vec<Summary>, JournalError>;
 
     /// Everything about one release; `None` when there is none of that name.
     async fn story(&self, release: &str) -> Result<Option<Story>, JournalError>;
@@ -155,11 +151,7 @@ pub trait Journal: Send + Sync {
 
 /// The number in a release's name: 7 of `checkout-7`.
 fn number_of(release: &str, service: &str) -> Option<u64> {
-    let number: u64 = release
-        .strip_prefix(service)?
-        .strip_prefix('-')?
-        .parse()
-        .ok()?;
+    let number: u64 = release.strip_prefix(service)?.strip_prefix('-')?.parse().ok()?;
     // One name per number: neither `checkout-007` nor `checkout-+7`.
     (format!("{service}-{number}") == release).then_some(number)
 }

@@ -5,30 +5,9 @@
 use super::event::Command;
 use super::plan::Advance;
 use super::state::{Outcome, Phase, Release};
+pub use crate::judge::numbers::span;
 use crate::judge::report::{Finding, Standing};
 use crate::sample::{Timestamp, Weight};
-
-/// A length of time as people write it: `1m 30s`, `250ms`, `2h`.
-#[must_use]
-pub fn span(ms: u64) -> String {
-    if ms < 1_000 {
-        return format!("{ms}ms");
-    }
-    if ms < 60_000 {
-        let tenths = ms / 100;
-        return if tenths.is_multiple_of(10) {
-            format!("{}s", tenths / 10)
-        } else {
-            format!("{}.{}s", tenths / 10, tenths % 10)
-        };
-    }
-    let seconds = ms / 1_000;
-    let parts =
-        [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let words: Vec<String> =
-        (parts.iter()).filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
-    words.join(" ")
-}
 
 pub(super) fn started(release: &Release, by: &str, first: Weight) -> String {
     format!(

@@ -5,8 +5,7 @@ use assize::journal::sqlite::SqliteJournal;
 use assize::journal::{Entry, Journal, JournalError, Outcome};
 
 use crate::material::{
-    COMMANDS, DECISIONS, HAPPENINGS, at, blue, entry, event, fill, green, header, last_entry, tick,
-    verdict,
+    COMMANDS, DECISIONS, HAPPENINGS, at, blue, entry, event, fill, green, header, last_entry, tick, verdict,
 };
 
 async fn on_each(test: impl AsyncFn(&dyn Journal)) {
@@ -58,10 +57,7 @@ async fn every_kind_of_event_and_verdict_comes_back_in_order() {
         let story = journal.story("checkout-1").await.unwrap().unwrap();
         assert_eq!(story.events, events);
         assert_eq!(story.verdicts, verdicts);
-        assert_eq!(
-            (story.by, story.rules),
-            (header.by.clone(), header.rules.clone())
-        );
+        assert_eq!((story.by, story.rules), (header.by.clone(), header.rules.clone()));
         assert_eq!(story.summary.started_at, header.started_at);
         let unfinished = journal.unfinished("checkout").await.unwrap().unwrap();
         assert_eq!(unfinished.header, header);
@@ -77,10 +73,7 @@ async fn an_event_that_is_taken_or_leaves_a_gap_is_refused() {
     on_each(async |journal| {
         fill(journal, 1, 3).await;
         for seq in [0, 1, 3, 5, u64::MAX] {
-            let misplaced = Entry {
-                seq,
-                ..entry("checkout-1", 4)
-            };
+            let misplaced = Entry { seq, ..entry("checkout-1", 4) };
             told(journal.append("checkout-1", &misplaced).await);
         }
         told(journal.append("checkout-2", &entry("checkout-2", 1)).await);
@@ -97,10 +90,7 @@ async fn a_service_has_one_unfinished_release() {
     on_each(async |journal| {
         fill(journal, 1, 1).await;
         let why = told(journal.begin(&header("checkout", 2), &[]).await);
-        assert!(
-            why.contains("checkout-1"),
-            "names the one in the way: {why}"
-        );
+        assert!(why.contains("checkout-1"), "names the one in the way: {why}");
         journal.begin(&header("search", 1), &[]).await.unwrap();
 
         let end = last_entry(2, 50_000, Outcome::Promoted, green());
@@ -115,11 +105,9 @@ async fn a_service_has_one_unfinished_release() {
 #[tokio::test]
 async fn the_ending_is_final_and_says_who_is_live() {
     on_each(async |journal| {
-        for (number, outcome, live) in [
-            (1, Outcome::Promoted, green()),
-            (2, Outcome::Reverted, blue()),
-            (3, Outcome::Cancelled, blue()),
-        ] {
+        for (number, outcome, live) in
+            [(1, Outcome::Promoted, green()), (2, Outcome::Reverted, blue()), (3, Outcome::Cancelled, blue())]
+        {
             let release = fill(journal, number, 1).await;
             let end = last_entry(2, 50_000, outcome, live.clone());
             journal.append(&release, &end).await.unwrap();
@@ -156,14 +144,7 @@ async fn numbers_rise_by_service() {
 #[tokio::test]
 async fn a_release_is_named_after_its_service_and_number() {
     on_each(async |journal| {
-        for name in [
-            "checkout",
-            "checkout-",
-            "checkout-01",
-            "checkout-+1",
-            "search-1",
-            "checkout-1-2",
-        ] {
+        for name in ["checkout", "checkout-", "checkout-01", "checkout-+1", "search-1", "checkout-1-2"] {
             let mut header = header("checkout", 1);
             header.release = name.to_owned();
             told(journal.begin(&header, &[]).await);
@@ -193,10 +174,7 @@ async fn lists_the_newest_first() {
             list.into_iter().map(|summary| summary.release).collect()
         };
         assert_eq!(names(None, 3).await, ["search-4", "search-3", "checkout-3"]);
-        assert_eq!(
-            names(Some("checkout"), 2).await,
-            ["checkout-3", "checkout-2"]
-        );
+        assert_eq!(names(Some("checkout"), 2).await, ["checkout-3", "checkout-2"]);
         assert_eq!(names(None, 100).await.len(), 7);
         assert!(names(Some("nobody"), 100).await.is_empty());
         assert!(names(None, 0).await.is_empty());
@@ -244,12 +222,7 @@ async fn drops_more_samples_than_one_batch_while_others_write() {
     let journal = SqliteJournal::open(dir.path()).await.unwrap();
     fill(&journal, 1, 0).await;
     for seq in 1..=1100 {
-        let entry = Entry {
-            seq,
-            event: tick(1, 10),
-            verdicts: Vec::new(),
-            ending: None,
-        };
+        let entry = Entry { seq, event: tick(1, 10), verdicts: Vec::new(), ending: None };
         journal.append("checkout-1", &entry).await.unwrap();
     }
     let end = last_entry(1101, 2, Outcome::Reverted, blue());
@@ -277,29 +250,11 @@ async fn memory_fails_as_often_as_told_and_shares_what_it_holds() {
     again.fail_next(Failure::Full, 2);
     let second = entry("checkout-1", 2);
     for _ in 0..2 {
-        assert_eq!(
-            journal
-                .unfinished("checkout")
-                .await
-                .unwrap()
-                .unwrap()
-                .events
-                .len(),
-            1
-        );
+        assert_eq!(journal.unfinished("checkout").await.unwrap().unwrap().events.len(), 1);
         let refused = journal.append("checkout-1", &second).await;
         assert!(matches!(refused, Err(JournalError::Full(_))));
     }
     journal.append("checkout-1", &second).await.unwrap();
     drop(journal);
-    assert_eq!(
-        again
-            .unfinished("checkout")
-            .await
-            .unwrap()
-            .unwrap()
-            .events
-            .len(),
-        2
-    );
+    assert_eq!(again.unfinished("checkout").await.unwrap().unwrap().events.len(), 2);
 }

@@ -25,12 +25,7 @@ const VERDICT_BYTES: usize = 40_000;
 const EVENTS_MAX: u64 = 20_000;
 
 fn long_entry(seq: u64) -> Entry {
-    Entry {
-        seq,
-        event: event(seq),
-        verdicts: verdicts("checkout-1", seq, VERDICT_BYTES),
-        ending: None,
-    }
+    Entry { seq, event: event(seq), verdicts: verdicts("checkout-1", seq, VERDICT_BYTES), ending: None }
 }
 
 /// Not a test by itself: the process that is killed.
@@ -49,10 +44,7 @@ async fn child_appends_until_killed() {
     };
     let first = u64::try_from(last).unwrap() + 1;
     for seq in first..EVENTS_MAX {
-        journal
-            .append("checkout-1", &long_entry(seq))
-            .await
-            .unwrap();
+        journal.append("checkout-1", &long_entry(seq)).await.unwrap();
         println!("\n{KEPT}{seq}");
     }
 }
@@ -66,11 +58,7 @@ struct Writer {
 impl Writer {
     fn start(dir: &Path) -> Self {
         let mut process = Command::new(env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "crash::child_appends_until_killed",
-                "--nocapture",
-            ])
+            .args(["--exact", "crash::child_appends_until_killed", "--nocapture"])
             .env(STATE_DIR, dir)
             .stdout(Stdio::piped())
             .spawn()
@@ -81,10 +69,7 @@ impl Writer {
 
     /// Waits for a line that begins with `prefix`.
     fn await_line(&mut self, prefix: &str) {
-        let found = self
-            .lines
-            .by_ref()
-            .any(|line| line.unwrap().starts_with(prefix));
+        let found = self.lines.by_ref().any(|line| line.unwrap().starts_with(prefix));
         assert!(found, "the writer ended before it said `{prefix}`");
     }
 
@@ -140,20 +125,12 @@ async fn reopened(dir: &Path, acknowledged: u64) -> u64 {
         return 0;
     };
     let kept = u64::try_from(story.events.len()).unwrap();
-    assert!(
-        kept >= acknowledged,
-        "kept {kept} of {acknowledged} that were acknowledged"
-    );
+    assert!(kept >= acknowledged, "kept {kept} of {acknowledged} that were acknowledged");
     // One more may be durable when the kill fell between the commit and the word of it.
     let events: Vec<_> = (1..=kept).map(event).collect();
     assert_eq!(story.events, events);
-    let said: Vec<_> = (1..=kept)
-        .flat_map(|seq| long_entry(seq).verdicts)
-        .collect();
-    assert!(
-        story.verdicts == said,
-        "an event without all of its verdicts"
-    );
+    let said: Vec<_> = (1..=kept).flat_map(|seq| long_entry(seq).verdicts).collect();
+    assert!(story.verdicts == said, "an event without all of its verdicts");
     journal.close().await.unwrap();
     kept
 }
@@ -168,10 +145,7 @@ async fn one_process_holds_the_directory_until_it_dies() {
         panic!("another kind of error");
     };
     assert!(told.contains(&dir.path().display().to_string()), "{told}");
-    assert!(
-        told.contains(&format!("process {}", writer.process.id())),
-        "{told}"
-    );
+    assert!(told.contains(&format!("process {}", writer.process.id())), "{told}");
     writer.await_line(KEPT);
 
     writer.kill();
@@ -183,23 +157,11 @@ async fn one_journal_holds_the_directory_until_it_is_closed() {
     let dir = tempfile::tempdir().unwrap();
     let first = SqliteJournal::open(dir.path()).await.unwrap();
     let refused = SqliteJournal::open(dir.path()).await;
-    assert!(
-        matches!(refused, Err(JournalError::InUse(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(JournalError::InUse(_))), "{refused:?}");
     fill(&first, 1, 1).await;
     first.close().await.unwrap();
     let second = SqliteJournal::open(dir.path()).await.unwrap();
-    assert_eq!(
-        second
-            .unfinished("checkout")
-            .await
-            .unwrap()
-            .unwrap()
-            .events
-            .len(),
-        1
-    );
+    assert_eq!(second.unfinished("checkout").await.unwrap().unwrap().events.len(), 1);
 }
 
 #[tokio::test]
@@ -212,15 +174,9 @@ async fn a_writer_that_was_replaced_writes_no_more() {
     let second = SqliteJournal::open(dir.path()).await.unwrap();
     let entry = long_entry(2);
     let refused = first.append("checkout-1", &entry).await;
-    assert!(
-        matches!(refused, Err(JournalError::InUse(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(JournalError::InUse(_))), "{refused:?}");
     let refused = first.set_live("checkout", &blue(), entry.event.at()).await;
-    assert!(
-        matches!(refused, Err(JournalError::InUse(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(JournalError::InUse(_))), "{refused:?}");
     second.append("checkout-1", &entry).await.unwrap();
 }
 
@@ -228,52 +184,19 @@ async fn a_writer_that_was_replaced_writes_no_more() {
 async fn reads_while_a_daemon_writes_and_after_it() {
     let dir = tempfile::tempdir().unwrap();
     let nothing = SqliteJournal::open_read_only(&dir.path().join("nowhere")).await;
-    assert!(
-        matches!(nothing, Err(JournalError::Failed(_))),
-        "{nothing:?}"
-    );
+    assert!(matches!(nothing, Err(JournalError::Failed(_))), "{nothing:?}");
     let writer = SqliteJournal::open(dir.path()).await.unwrap();
     fill(&writer, 1, 2).await;
 
     let reader = SqliteJournal::open_read_only(dir.path()).await.unwrap();
-    assert_eq!(
-        reader
-            .story("checkout-1")
-            .await
-            .unwrap()
-            .unwrap()
-            .events
-            .len(),
-        2
-    );
+    assert_eq!(reader.story("checkout-1").await.unwrap().unwrap().events.len(), 2);
     writer.append("checkout-1", &long_entry(3)).await.unwrap();
-    assert_eq!(
-        reader
-            .story("checkout-1")
-            .await
-            .unwrap()
-            .unwrap()
-            .events
-            .len(),
-        3
-    );
+    assert_eq!(reader.story("checkout-1").await.unwrap().unwrap().events.len(), 3);
     let refused = reader.append("checkout-1", &long_entry(4)).await;
-    assert!(
-        matches!(refused, Err(JournalError::Failed(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(JournalError::Failed(_))), "{refused:?}");
 
     writer.close().await.unwrap();
-    assert_eq!(
-        reader
-            .story("checkout-1")
-            .await
-            .unwrap()
-            .unwrap()
-            .events
-            .len(),
-        3
-    );
+    assert_eq!(reader.story("checkout-1").await.unwrap().unwrap().events.len(), 3);
     reader.close().await.unwrap();
     let reader = SqliteJournal::open_read_only(dir.path()).await.unwrap();
     assert_eq!(reader.releases(None, 9).await.unwrap().len(), 1);

@@ -41,15 +41,10 @@ async fn refused_untouched(dir: &Path) -> String {
 }
 
 async fn sql(file: &Path, statement: &str) {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true);
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
     let mut connection = options.connect().await.unwrap();
     let statement = AssertSqlSafe(statement.to_owned());
-    sqlx::raw_sql(statement)
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
@@ -68,16 +63,7 @@ async fn overwritten_in_the_middle() {
 async fn truncated_anywhere() {
     let (dir, file) = written().await;
     let whole = fs::read(&file).unwrap();
-    for length in [
-        0,
-        1,
-        50,
-        99,
-        4096,
-        5000,
-        whole.len() / 2,
-        whole.len() - 4096,
-    ] {
+    for length in [0, 1, 50, 99, 4096, 5000, whole.len() / 2, whole.len() - 4096] {
         fs::write(&file, &whole[..length]).unwrap();
         refused_untouched(dir.path()).await;
         let told = SqliteJournal::open_read_only(dir.path()).await;
@@ -85,26 +71,13 @@ async fn truncated_anywhere() {
     }
     fs::write(&file, &whole).unwrap();
     let journal = SqliteJournal::open(dir.path()).await.unwrap();
-    assert_eq!(
-        journal
-            .story("checkout-1")
-            .await
-            .unwrap()
-            .unwrap()
-            .events
-            .len(),
-        200
-    );
+    assert_eq!(journal.story("checkout-1").await.unwrap().unwrap().events.len(), 200);
 }
 
 #[tokio::test]
 async fn no_database_at_all() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(
-        dir.path().join("assize.db"),
-        "remember to buy milk\n".repeat(500),
-    )
-    .unwrap();
+    fs::write(dir.path().join("assize.db"), "remember to buy milk\n".repeat(500)).unwrap();
     refused_untouched(dir.path()).await;
     damaged(SqliteJournal::open_read_only(dir.path()).await);
 }
@@ -112,11 +85,7 @@ async fn no_database_at_all() {
 #[tokio::test]
 async fn database_of_another_program() {
     let dir = tempfile::tempdir().unwrap();
-    sql(
-        &dir.path().join("assize.db"),
-        "CREATE TABLE bookmarks (url TEXT)",
-    )
-    .await;
+    sql(&dir.path().join("assize.db"), "CREATE TABLE bookmarks (url TEXT)").await;
     let told = refused_untouched(dir.path()).await;
     assert!(told.contains("another program"), "{told}");
 }
@@ -126,10 +95,7 @@ async fn of_a_newer_assize() {
     let (dir, file) = written().await;
     sql(&file, "PRAGMA user_version = 99").await;
     let told = refused_untouched(dir.path()).await;
-    assert!(
-        told.contains("version 99") && told.contains("newer assize"),
-        "{told}"
-    );
+    assert!(told.contains("version 99") && told.contains("newer assize"), "{told}");
     damaged(SqliteJournal::open_read_only(dir.path()).await);
 }
 
@@ -139,10 +105,7 @@ async fn record_of_a_newer_assize() {
     sql(&file, "UPDATE events SET version = 2 WHERE seq = 7").await;
     let journal = SqliteJournal::open(dir.path()).await.unwrap();
     let told = damaged(journal.unfinished("checkout").await);
-    assert!(
-        told.contains("event 7") && told.contains("version 2"),
-        "{told}"
-    );
+    assert!(told.contains("event 7") && told.contains("version 2"), "{told}");
     damaged(journal.story("checkout-1").await);
     assert_eq!(journal.releases(None, 9).await.unwrap().len(), 1);
 }
@@ -153,9 +116,7 @@ async fn flipped_digit_in_a_sample() {
     let (dir, file) = written().await;
     let mut bytes = fs::read(&file).unwrap();
     let sample = b"\"total\":296";
-    let found = bytes
-        .windows(sample.len())
-        .position(|window| window == sample);
+    let found = bytes.windows(sample.len()).position(|window| window == sample);
     bytes[found.unwrap() + sample.len() - 1] = b'8';
     fs::write(&file, bytes).unwrap();
     let journal = SqliteJournal::open(dir.path()).await.unwrap();
@@ -193,21 +154,12 @@ async fn put_aside_as_told_it_starts_anew() {
     fs::write(&file, "gone").unwrap();
     let told = refused_untouched(dir.path()).await;
     // The message carries the command between backticks.
-    let command = told
-        .split('`')
-        .find(|part| part.starts_with("cd "))
-        .unwrap();
-    let done = std::process::Command::new("sh")
-        .args(["-c", command])
-        .status()
-        .unwrap();
+    let command = told.split('`').find(|part| part.starts_with("cd ")).unwrap();
+    let done = std::process::Command::new("sh").args(["-c", command]).status().unwrap();
     assert!(done.success(), "{command}");
     let journal = SqliteJournal::open(dir.path()).await.unwrap();
     assert_eq!(journal.live("checkout").await.unwrap(), None);
-    assert_eq!(
-        fs::read(dir.path().join("damaged/assize.db")).unwrap(),
-        b"gone"
-    );
+    assert_eq!(fs::read(dir.path().join("damaged/assize.db")).unwrap(), b"gone");
 }
 
 #[tokio::test]

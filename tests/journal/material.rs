@@ -54,21 +54,9 @@ pub fn tick(ms: i64, total: u64) -> Event {
 pub fn event(n: u64) -> Event {
     let ms = 10_000 + i64::try_from(n).unwrap();
     match n % 7 {
-        1 => Event::Routed {
-            at: at(ms),
-            effect: n,
-            error: None,
-        },
-        2 => Event::Routed {
-            at: at(ms),
-            effect: n,
-            error: Some("no such backend `checkout`".to_owned()),
-        },
-        3 => Event::Drifted {
-            at: at(ms),
-            weight: Weight::from_basis_points(29),
-            restarted: true,
-        },
+        1 => Event::Routed { at: at(ms), effect: n, error: None },
+        2 => Event::Routed { at: at(ms), effect: n, error: Some("no such backend `checkout`".to_owned()) },
+        3 => Event::Drifted { at: at(ms), weight: Weight::from_basis_points(29), restarted: true },
         4 => Event::Command {
             at: at(ms),
             command: COMMANDS[usize::try_from(n).unwrap() % COMMANDS.len()],
@@ -79,13 +67,8 @@ pub fn event(n: u64) -> Event {
     }
 }
 
-pub const COMMANDS: [Command; 5] = [
-    Command::Pause,
-    Command::Resume,
-    Command::Promote,
-    Command::Revert,
-    Command::Cancel,
-];
+pub const COMMANDS: [Command; 5] =
+    [Command::Pause, Command::Resume, Command::Promote, Command::Revert, Command::Cancel];
 
 pub const HAPPENINGS: [Happening; 14] = [
     Happening::Started,
@@ -104,12 +87,7 @@ pub const HAPPENINGS: [Happening; 14] = [
     Happening::Ended,
 ];
 
-pub const DECISIONS: [Decision; 4] = [
-    Decision::Advance,
-    Decision::Promote,
-    Decision::Revert,
-    Decision::Hold,
-];
+pub const DECISIONS: [Decision; 4] = [Decision::Advance, Decision::Promote, Decision::Revert, Decision::Hold];
 
 pub fn verdict(release: &str, happening: Happening, decision: Decision, reason: &str) -> Verdict {
     Verdict {
@@ -127,11 +105,7 @@ pub fn verdict(release: &str, happening: Happening, decision: Decision, reason: 
             standing: Standing::Undecided,
             critical: true,
             reason: "3 of 120 against 1 of 100".to_owned(),
-            live: RoleReport {
-                n: 120,
-                bad: 3,
-                rate: Some(3.0 / 120.0),
-            },
+            live: RoleReport { n: 120, bad: 3, rate: Some(3.0 / 120.0) },
             candidate: RoleReport::default(),
             ratio: Some(1.0 / 3.0),
             ratio_low: None,
@@ -152,33 +126,18 @@ pub fn verdicts(release: &str, n: u64, bytes: usize) -> Vec<Verdict> {
     (0..2)
         .map(|i| {
             let happening = HAPPENINGS[(pick + i) % HAPPENINGS.len()];
-            verdict(
-                release,
-                happening,
-                DECISIONS[pick % DECISIONS.len()],
-                &reason,
-            )
+            verdict(release, happening, DECISIONS[pick % DECISIONS.len()], &reason)
         })
         .collect()
 }
 
 pub fn entry(release: &str, seq: u64) -> Entry {
-    Entry {
-        seq,
-        event: event(seq),
-        verdicts: verdicts(release, seq, 10),
-        ending: None,
-    }
+    Entry { seq, event: event(seq), verdicts: verdicts(release, seq, 10), ending: None }
 }
 
 /// An entry that ends the release at `ms`.
 pub fn last_entry(seq: u64, ms: i64, outcome: Outcome, live: Colour) -> Entry {
-    Entry {
-        seq,
-        event: Event::Resumed { at: at(ms) },
-        verdicts: Vec::new(),
-        ending: Some((outcome, live)),
-    }
+    Entry { seq, event: Event::Resumed { at: at(ms) }, verdicts: Vec::new(), ending: Some((outcome, live)) }
 }
 
 /// Begins `release` of `checkout` and gives it `n` events.

@@ -21,12 +21,7 @@ const GAPS: [GapKind; 6] = [
     GapKind::Refused,
     GapKind::Malformed,
 ];
-const STANDINGS: [Standing; 4] = [
-    Standing::Harmful,
-    Standing::Healthy,
-    Standing::Undecided,
-    Standing::Blind,
-];
+const STANDINGS: [Standing; 4] = [Standing::Harmful, Standing::Healthy, Standing::Undecided, Standing::Blind];
 
 fn number() -> impl Strategy<Value = f64> {
     any::<f64>().prop_filter("finite", |number| number.is_finite())
@@ -49,10 +44,7 @@ fn reading() -> impl Strategy<Value = Reading> {
         Reading::Histogram { bounds, counts }
     });
     prop_oneof![
-        any::<(u64, u64)>().prop_map(|(a, b)| Reading::Counts {
-            bad: a.min(b),
-            total: a.max(b)
-        }),
+        any::<(u64, u64)>().prop_map(|(a, b)| Reading::Counts { bad: a.min(b), total: a.max(b) }),
         histogram,
         number().prop_map(Reading::Value),
         (select(&GAPS[..]), any::<String>()).prop_map(|(kind, detail)| Reading::gap(kind, detail)),
@@ -61,14 +53,7 @@ fn reading() -> impl Strategy<Value = Reading> {
 
 fn event() -> impl Strategy<Value = Event> {
     let pair = (any::<String>(), reading(), reading());
-    let pairs = vec(
-        pair.prop_map(|(check, live, candidate)| Pair {
-            check,
-            live,
-            candidate,
-        }),
-        0..5,
-    );
+    let pairs = vec(pair.prop_map(|(check, live, candidate)| Pair { check, live, candidate }), 0..5);
     prop_oneof![
         4 => (moment(), weight(), pairs)
             .prop_map(|(at, weight, pairs)| Event::Tick(Tick { at, weight, pairs })),
@@ -83,61 +68,31 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn role() -> impl Strategy<Value = RoleReport> {
-    (any::<u64>(), any::<u64>(), option::of(number())).prop_map(|(n, bad, rate)| RoleReport {
-        n,
-        bad,
-        rate,
-    })
+    (any::<u64>(), any::<u64>(), option::of(number())).prop_map(|(n, bad, rate)| RoleReport { n, bad, rate })
 }
 
 fn check() -> impl Strategy<Value = CheckReport> {
-    let words = (
-        any::<String>(),
-        select(&STANDINGS[..]),
-        any::<bool>(),
-        any::<String>(),
-    );
-    let ratios = [
-        option::of(number()),
-        option::of(number()),
-        option::of(number()),
-    ];
+    let words = (any::<String>(), select(&STANDINGS[..]), any::<bool>(), any::<String>());
+    let ratios = [option::of(number()), option::of(number()), option::of(number())];
     let evidence = [number(), number(), number(), number()];
-    (
-        words,
-        role(),
-        role(),
-        ratios,
-        evidence,
-        any::<Option<String>>(),
+    (words, role(), role(), ratios, evidence, any::<Option<String>>()).prop_map(
+        |((name, standing, critical, reason), live, candidate, ratios, evidence, waiting_for)| CheckReport {
+            name,
+            standing,
+            critical,
+            reason,
+            live,
+            candidate,
+            ratio: ratios[0],
+            ratio_low: ratios[1],
+            ratio_high: ratios[2],
+            log_e_harm: evidence[0],
+            log_e_healthy: evidence[1],
+            threshold_harm: evidence[2],
+            threshold_healthy: evidence[3],
+            waiting_for,
+        },
     )
-        .prop_map(
-            |(
-                (name, standing, critical, reason),
-                live,
-                candidate,
-                ratios,
-                evidence,
-                waiting_for,
-            )| {
-                CheckReport {
-                    name,
-                    standing,
-                    critical,
-                    reason,
-                    live,
-                    candidate,
-                    ratio: ratios[0],
-                    ratio_low: ratios[1],
-                    ratio_high: ratios[2],
-                    log_e_harm: evidence[0],
-                    log_e_healthy: evidence[1],
-                    threshold_harm: evidence[2],
-                    threshold_healthy: evidence[3],
-                    waiting_for,
-                }
-            },
-        )
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -174,22 +129,13 @@ proptest! {
     }
 }
 
-async fn comes_back_equal(
-    header: Header,
-    opening: Vec<Verdict>,
-    steps: Vec<(Event, Vec<Verdict>)>,
-) {
+async fn comes_back_equal(header: Header, opening: Vec<Verdict>, steps: Vec<(Event, Vec<Verdict>)>) {
     let dir = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(dir.path()).await.unwrap();
     journal.begin(&header, &opening).await.unwrap();
     for (seq, (event, verdicts)) in (1..).zip(&steps) {
         let (event, verdicts) = (event.clone(), verdicts.clone());
-        let entry = Entry {
-            seq,
-            event,
-            verdicts,
-            ending: None,
-        };
+        let entry = Entry { seq, event, verdicts, ending: None };
         journal.append("checkout-1", &entry).await.unwrap();
     }
     journal.close().await.unwrap();
@@ -198,10 +144,7 @@ async fn comes_back_equal(
     let unfinished = journal.unfinished("checkout").await.unwrap().unwrap();
     let story = journal.story("checkout-1").await.unwrap().unwrap();
     let (events, said): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
-    let verdicts: Vec<_> = opening
-        .into_iter()
-        .chain(said.into_iter().flatten())
-        .collect();
+    let verdicts: Vec<_> = opening.into_iter().chain(said.into_iter().flatten()).collect();
     assert_eq!(unfinished.header, header);
     assert_eq!(unfinished.events, events);
     assert_eq!(story.events, events);

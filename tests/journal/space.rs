@@ -31,13 +31,8 @@ fn in_namespace(mount: &str, name: &str) {
         Ok(output) if output.status.success() => {}
         Ok(output) => {
             let error = String::from_utf8_lossy(&output.stderr);
-            let forbidden =
-                output.status.code() == Some(NOT_PERMITTED) || error.contains("unshare");
-            assert!(
-                forbidden,
-                "{}{error}",
-                String::from_utf8_lossy(&output.stdout)
-            );
+            let forbidden = output.status.code() == Some(NOT_PERMITTED) || error.contains("unshare");
+            assert!(forbidden, "{}{error}", String::from_utf8_lossy(&output.stdout));
             eprintln!("not tested, mounts are not permitted here: {error}");
         }
         Err(error) => eprintln!("not tested, there is no `unshare`: {error}"),
@@ -45,20 +40,12 @@ fn in_namespace(mount: &str, name: &str) {
 }
 
 fn long_entry(seq: u64) -> Entry {
-    Entry {
-        seq,
-        event: event(seq),
-        verdicts: verdicts("checkout-1", seq, 20_000),
-        ending: None,
-    }
+    Entry { seq, event: event(seq), verdicts: verdicts("checkout-1", seq, 20_000), ending: None }
 }
 
 #[test]
 fn a_full_disk() {
-    in_namespace(
-        "mount -t tmpfs -o size=4m tmpfs \"$ASSIZE_TEST_MOUNT\"",
-        "space::child_on_a_small_disk",
-    );
+    in_namespace("mount -t tmpfs -o size=4m tmpfs \"$ASSIZE_TEST_MOUNT\"", "space::child_on_a_small_disk");
 }
 
 #[tokio::test]
@@ -66,10 +53,7 @@ async fn child_on_a_small_disk() {
     let Some(mount) = env::var_os(MOUNT) else {
         return;
     };
-    let (state, ballast) = (
-        Path::new(&mount).join("state"),
-        Path::new(&mount).join("ballast"),
-    );
+    let (state, ballast) = (Path::new(&mount).join("state"), Path::new(&mount).join("ballast"));
 
     // Nothing is left of a journal that could not be created.
     fill_up(&ballast);
@@ -93,10 +77,7 @@ async fn child_on_a_small_disk() {
 
     // Room again, without a restart.
     fs::remove_file(&ballast).unwrap();
-    journal
-        .append("checkout-1", &long_entry(kept + 1))
-        .await
-        .unwrap();
+    journal.append("checkout-1", &long_entry(kept + 1)).await.unwrap();
     journal.close().await.unwrap();
 
     // And with one: no room to open, then room.
@@ -117,10 +98,7 @@ fn assert_full<T: std::fmt::Debug>(result: Result<T, JournalError>) {
         JournalError::Full(told) => told,
         other => panic!("another kind of error: {other:?}"),
     };
-    assert!(
-        told.contains("assize.db") && told.contains("Make room"),
-        "{told}"
-    );
+    assert!(told.contains("assize.db") && told.contains("Make room"), "{told}");
 }
 
 async fn assert_holds(journal: &SqliteJournal, kept: u64) {
@@ -132,10 +110,7 @@ async fn assert_holds(journal: &SqliteJournal, kept: u64) {
 
 #[test]
 fn a_read_only_disk() {
-    in_namespace(
-        "mount -t tmpfs tmpfs \"$ASSIZE_TEST_MOUNT\"",
-        "space::child_on_a_read_only_disk",
-    );
+    in_namespace("mount -t tmpfs tmpfs \"$ASSIZE_TEST_MOUNT\"", "space::child_on_a_read_only_disk");
 }
 
 #[tokio::test]
@@ -147,10 +122,7 @@ async fn child_on_a_read_only_disk() {
     let journal = SqliteJournal::open(&state).await.unwrap();
     fill(&journal, 1, 3).await;
     journal.close().await.unwrap();
-    let remounted = Command::new("mount")
-        .args(["-o", "remount,ro"])
-        .arg(&mount)
-        .status();
+    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&mount).status();
     assert!(remounted.unwrap().success());
     match SqliteJournal::open(&state).await.unwrap_err() {
         JournalError::Failed(told) => {

@@ -37,10 +37,7 @@ pub(super) struct Transaction<'a> {
 impl Slot {
     /// Connects at the first use.
     pub(super) fn new(options: SqliteConnectOptions) -> Self {
-        Self {
-            options,
-            kept: Mutex::new(None),
-        }
+        Self { options, kept: Mutex::new(None) }
     }
 
     /// A new connection, whether or not one is kept.
@@ -49,11 +46,7 @@ impl Slot {
         connected.map_err(|error| place.refused("open it", &error))
     }
 
-    pub(super) async fn begin(
-        &self,
-        place: &Place,
-        how: Begin,
-    ) -> Result<Transaction<'_>, JournalError> {
+    pub(super) async fn begin(&self, place: &Place, how: Begin) -> Result<Transaction<'_>, JournalError> {
         let mut kept = self.kept.lock().await;
         let mut connection = match kept.take() {
             Some(connection) => connection,
@@ -73,10 +66,7 @@ impl Slot {
     /// Closes the connection and waits until it is closed.
     pub(super) async fn close(self, place: &Place) -> Result<(), JournalError> {
         match self.kept.into_inner() {
-            Some(connection) => connection
-                .close()
-                .await
-                .map_err(|error| place.refused("close it", &error)),
+            Some(connection) => connection.close().await.map_err(|error| place.refused("close it", &error)),
             None => Ok(()),
         }
     }

@@ -111,12 +111,7 @@ impl SqliteJournal {
                 schema::known_version()
             )));
         }
-        Ok(Self {
-            reader: Slot::new(reading(&place)),
-            writer: None,
-            _lock: None,
-            place,
-        })
+        Ok(Self { reader: Slot::new(reading(&place)), writer: None, _lock: None, place })
     }
 
     /// Waits for what is being written, moves the write-ahead log into the file and frees the directory.
@@ -133,9 +128,7 @@ impl SqliteJournal {
     }
 
     fn writer(&self) -> Result<&Writer, JournalError> {
-        self.writer
-            .as_ref()
-            .ok_or_else(|| self.place.failed("it was opened for reading only"))
+        self.writer.as_ref().ok_or_else(|| self.place.failed("it was opened for reading only"))
     }
 }
 
@@ -186,12 +179,7 @@ impl Journal for SqliteJournal {
         read::live(&self.place, &self.reader, service).await
     }
 
-    async fn set_live(
-        &self,
-        service: &str,
-        live: &Colour,
-        at: Timestamp,
-    ) -> Result<(), JournalError> {
+    async fn set_live(&self, service: &str, live: &Colour, at: Timestamp) -> Result<(), JournalError> {
         write::set_live(&self.place, self.writer()?, service, live, at).await
     }
 
@@ -212,11 +200,7 @@ impl Journal for SqliteJournal {
     }
 
     /// Never more than [`RELEASES_MAX`].
-    async fn releases(
-        &self,
-        service: Option<&str>,
-        most: u32,
-    ) -> Result<Vec<Summary>, JournalError> {
+    async fn releases(&self, service: Option<&str>, most: u32) -> Result<Vec<Summary>, JournalError> {
         read::releases(&self.place, &self.reader, service, most).await
     }
 

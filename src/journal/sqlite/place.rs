@@ -31,9 +31,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(directory: &Path) -> Self {
-        Self {
-            directory: directory.to_path_buf(),
-        }
+        Self { directory: directory.to_path_buf() }
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -90,9 +88,7 @@ impl Place {
         let told = format!("failed to {doing}: {error}");
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => self.full(&told),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                self.not_writable(&told)
-            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => self.not_writable(&told),
             _ => self.failed(told),
         }
     }
@@ -135,17 +131,10 @@ impl Place {
     }
 
     pub(super) fn in_use(&self, told: &str) -> JournalError {
-        JournalError::InUse(format!(
-            "state directory {}: {told}",
-            self.directory.display()
-        ))
+        JournalError::InUse(format!("state directory {}: {told}", self.directory.display()))
     }
 
     pub(super) fn failed(&self, told: impl AsRef<str>) -> JournalError {
-        JournalError::Failed(format!(
-            "journal {}: {}",
-            self.file().display(),
-            told.as_ref()
-        ))
+        JournalError::Failed(format!("journal {}: {}", self.file().display(), told.as_ref()))
     }
 }

@@ -15,11 +15,7 @@ use crate::sample::{Colour, Timestamp};
 /// What one list holds at most: more than anybody reads at once, and about 200 KiB.
 pub const RELEASES_MAX: u32 = 1000;
 
-pub(super) async fn live(
-    place: &Place,
-    slot: &Slot,
-    service: &str,
-) -> Result<Option<Colour>, JournalError> {
+pub(super) async fn live(place: &Place, slot: &Slot, service: &str) -> Result<Option<Colour>, JournalError> {
     let doing = format!("read which colour of `{service}` is live");
     let mut transaction = slot.begin(place, Begin::Reading).await?;
     let row = sqlx::query("SELECT live FROM services WHERE service = ?1")
@@ -32,19 +28,14 @@ pub(super) async fn live(
     Ok(live)
 }
 
-pub(super) async fn next_number(
-    place: &Place,
-    slot: &Slot,
-    service: &str,
-) -> Result<u64, JournalError> {
+pub(super) async fn next_number(place: &Place, slot: &Slot, service: &str) -> Result<u64, JournalError> {
     let doing = format!("number the next release of `{service}`");
     let mut transaction = slot.begin(place, Begin::Reading).await?;
-    let last: i64 =
-        sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM releases WHERE service = ?1")
-            .bind(service)
-            .fetch_one(transaction.connection())
-            .await
-            .map_err(|error| place.refused(&doing, &error))?;
+    let last: i64 = sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM releases WHERE service = ?1")
+        .bind(service)
+        .fetch_one(transaction.connection())
+        .await
+        .map_err(|error| place.refused(&doing, &error))?;
     transaction.commit(place).await?;
     u64::try_from(last)
         .ok()
@@ -111,11 +102,7 @@ pub(super) async fn releases(
     rows.iter().map(|row| summary(place, row)).collect()
 }
 
-pub(super) async fn story(
-    place: &Place,
-    slot: &Slot,
-    release: &str,
-) -> Result<Option<Story>, JournalError> {
+pub(super) async fn story(place: &Place, slot: &Slot, release: &str) -> Result<Option<Story>, JournalError> {
     let doing = format!("read the story of `{release}`");
     let mut transaction = slot.begin(place, Begin::Reading).await?;
     let row = sqlx::query("SELECT * FROM releases WHERE release = ?1")
@@ -187,9 +174,7 @@ fn header(place: &Place, row: &SqliteRow) -> Result<Header, JournalError> {
     let release: String = column(place, row, "release")?;
     let rules: String = column(place, row, "rules")?;
     if checksum(&rules) != column::<i64>(place, row, "rules_checksum")? {
-        return Err(place.damaged(&format!(
-            "the rules of `{release}` do not match their checksum"
-        )));
+        return Err(place.damaged(&format!("the rules of `{release}` do not match their checksum")));
     }
     Ok(Header {
         release,
@@ -205,9 +190,7 @@ fn header(place: &Place, row: &SqliteRow) -> Result<Header, JournalError> {
 fn summary(place: &Place, row: &SqliteRow) -> Result<Summary, JournalError> {
     let outcome: Option<String> = column(place, row, "outcome")?;
     let outcome = outcome
-        .map(|word| {
-            outcome_from(&word).ok_or_else(|| place.damaged(&format!("`{word}` is no outcome")))
-        })
+        .map(|word| outcome_from(&word).ok_or_else(|| place.damaged(&format!("`{word}` is no outcome"))))
         .transpose()?;
     Ok(Summary {
         release: column(place, row, "release")?,
@@ -229,6 +212,5 @@ fn column<'r, T>(place: &Place, row: &'r SqliteRow, name: &str) -> Result<T, Jou
 where
     T: Decode<'r, Sqlite> + Type<Sqlite>,
 {
-    row.try_get(name)
-        .map_err(|error| place.damaged(&format!("column `{name}` cannot be read: {error}")))
+    row.try_get(name).map_err(|error| place.damaged(&format!("column `{name}` cannot be read: {error}")))
 }

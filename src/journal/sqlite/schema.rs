@@ -88,9 +88,7 @@ pub(super) async fn create_if_missing(
     options: &SqliteConnectOptions,
 ) -> Result<(), JournalError> {
     let file = place.file();
-    let exists = file
-        .try_exists()
-        .map_err(|error| place.io("look for the database", &error))?;
+    let exists = file.try_exists().map_err(|error| place.io("look for the database", &error))?;
     if exists {
         return Ok(());
     }
@@ -140,25 +138,18 @@ async fn build(place: &Place, options: &SqliteConnectOptions) -> Result<(), Jour
         .open(&unfinished)
         .map_err(|error| place.io(&doing, &error))?;
     // Without a write-ahead log everything is in the file when it is committed, so that the file can be renamed.
-    let options = options
-        .clone()
-        .filename(&unfinished)
-        .journal_mode(SqliteJournalMode::Delete);
+    let options = options.clone().filename(&unfinished).journal_mode(SqliteJournalMode::Delete);
     let mut connection = options.connect().await.map_err(refused)?;
     migrate(place, &mut connection, 0, &MIGRATIONS).await?;
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(refused)?;
+    let mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut connection).await.map_err(refused)?;
     if mode != "wal" {
         return Err(place.failed(
             "this file system cannot carry a write-ahead log; put the state directory on a local disk",
         ));
     }
     connection.close().await.map_err(refused)?;
-    File::open(&unfinished)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| place.io(&doing, &error))
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(|error| place.io(&doing, &error))
 }
 
 /// Applies what is missing above version `from`, each step whole or not at all.
@@ -184,10 +175,7 @@ pub(super) async fn migrate(
 }
 
 /// Reads the database's version and makes sure that it is ours and not from the future, without writing.
-pub(super) async fn version(
-    place: &Place,
-    connection: &mut SqliteConnection,
-) -> Result<i64, JournalError> {
+pub(super) async fn version(place: &Place, connection: &mut SqliteConnection) -> Result<i64, JournalError> {
     let empty = fs::metadata(place.file()).is_ok_and(|file| file.len() == 0);
     if empty {
         return Err(place.damaged("the file is empty"));
@@ -215,17 +203,10 @@ async fn pragma(
 }
 
 /// Walks through all pages (about a second per gigabyte), without writing.
-pub(super) async fn examine(
-    place: &Place,
-    connection: &mut SqliteConnection,
-) -> Result<(), JournalError> {
+pub(super) async fn examine(place: &Place, connection: &mut SqliteConnection) -> Result<(), JournalError> {
     let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
         .fetch_one(connection)
         .await
         .map_err(|error| place.refused("examine it", &error))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(place.damaged(&format!("damage found: {found}")))
-    }
+    if found == "ok" { Ok(()) } else { Err(place.damaged(&format!("damage found: {found}"))) }
 }

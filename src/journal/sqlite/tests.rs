@@ -29,9 +29,7 @@ fn header() -> Header {
 }
 
 fn event(seq: u64) -> Event {
-    Event::Resumed {
-        at: Timestamp::from_ms(i64::try_from(seq).unwrap()),
-    }
+    Event::Resumed { at: Timestamp::from_ms(i64::try_from(seq).unwrap()) }
 }
 
 /// With a verdict of some pages.
@@ -48,12 +46,7 @@ fn long_entry(seq: u64) -> Entry {
         reason: "x".repeat(10_000),
         checks: Vec::new(),
     };
-    Entry {
-        seq,
-        event: event(seq),
-        verdicts: vec![verdict.clone(), verdict],
-        ending: None,
-    }
+    Entry { seq, event: event(seq), verdicts: vec![verdict.clone(), verdict], ending: None }
 }
 
 async fn begun(dir: &Path) -> SqliteJournal {
@@ -84,10 +77,7 @@ async fn commits_wait_for_the_disk() {
     let slot = &journal.writer.as_ref().unwrap().slot;
     let mut transaction = slot.begin(&journal.place, Begin::Reading).await.unwrap();
     let mut ask = async |query| -> String {
-        let row = sqlx::query(query)
-            .fetch_one(transaction.connection())
-            .await
-            .unwrap();
+        let row = sqlx::query(query).fetch_one(transaction.connection()).await.unwrap();
         sqlx::Row::try_get_unchecked(&row, 0).unwrap()
     };
     assert_eq!(ask("PRAGMA journal_mode").await, "wal");
@@ -121,10 +111,7 @@ async fn a_full_database_keeps_what_it_has_and_goes_on_when_there_is_room() {
     }
     with_writer(&mut journal, roomy).await;
     for seq in kept + 1..kept + 5 {
-        journal
-            .append("checkout-1", &long_entry(seq))
-            .await
-            .unwrap();
+        journal.append("checkout-1", &long_entry(seq)).await.unwrap();
     }
     assert_eq!(whole_events(&journal).await, kept + 4);
 }
@@ -164,18 +151,12 @@ async fn an_abandoned_append_is_whole_or_nothing() {
             }
         }
         // Waits for what is still being written.
-        journal
-            .set_live("checkout", &blue(), Timestamp::from_ms(1))
-            .await
-            .unwrap();
+        journal.set_live("checkout", &blue(), Timestamp::from_ms(1)).await.unwrap();
         let now = whole_events(&journal).await;
         assert!(now == last || now == last + 1);
         last = now;
     }
-    journal
-        .append("checkout-1", &long_entry(last + 1))
-        .await
-        .unwrap();
+    journal.append("checkout-1", &long_entry(last + 1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -194,17 +175,11 @@ async fn what_could_not_be_read_again_is_refused() {
     let mut entry = long_entry(1);
     entry.event = tick;
     let refused = journal.append("checkout-1", &entry).await;
-    assert!(
-        matches!(refused, Err(JournalError::Failed(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(JournalError::Failed(_))), "{refused:?}");
     entry.event = event(1);
     entry.verdicts[1].reason = "x".repeat(record::RECORD_BYTES_MAX);
     let refused = journal.append("checkout-1", &entry).await;
-    assert!(
-        matches!(refused, Err(JournalError::Failed(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(JournalError::Failed(_))), "{refused:?}");
     assert_eq!(whole_events(&journal).await, 0);
 }
 
@@ -225,20 +200,11 @@ async fn an_older_database_is_brought_up_step_by_step_or_stays() {
     let mut connection = writing(&place).connect().await.unwrap();
     let ask = "SELECT (SELECT user_version FROM pragma_user_version) || ' ' || group_concat(name)
                FROM pragma_table_info('services')";
-    let now: String = sqlx::query_scalar(ask)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
-    assert_eq!(
-        now, "2 service,live,updated,note",
-        "the second step is kept, nothing of the third"
-    );
+    let now: String = sqlx::query_scalar(ask).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(now, "2 service,live,updated,note", "the second step is kept, nothing of the third");
     connection.close().await.unwrap();
     let refused = SqliteJournal::open(dir.path()).await;
-    assert!(
-        matches!(refused, Err(JournalError::Damaged(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(JournalError::Damaged(_))), "{refused:?}");
 }
 
 #[test]
@@ -250,8 +216,5 @@ fn errors_say_what_to_do() {
     let told = place.io("write", &forbidden).to_string();
     assert!(told.contains("must own /var/lib/assize"), "{told}");
     let told = place.damaged("damage found").to_string();
-    assert!(
-        told.contains("cd /var/lib/assize && mkdir damaged"),
-        "{told}"
-    );
+    assert!(told.contains("cd /var/lib/assize && mkdir damaged"), "{told}");
 }

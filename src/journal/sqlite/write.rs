@@ -34,10 +34,7 @@ pub(super) async fn claim(place: &Place, slot: &Slot, version: i64) -> Result<i6
 }
 
 /// Begins to write, as long as nobody has taken the database over.
-async fn begin_writing<'a>(
-    place: &Place,
-    writer: &'a Writer,
-) -> Result<Transaction<'a>, JournalError> {
+async fn begin_writing<'a>(place: &Place, writer: &'a Writer) -> Result<Transaction<'a>, JournalError> {
     let mut transaction = writer.slot.begin(place, Begin::Writing).await?;
     let (fence, pid): (i64, i64) = sqlx::query_as("SELECT fence, pid FROM holder")
         .fetch_one(transaction.connection())
@@ -101,20 +98,15 @@ pub(super) async fn begin(
 
 /// The release's number, if the header can be kept.
 fn admissible(place: &Place, header: &Header) -> Result<i64, JournalError> {
-    let Header {
-        release, service, ..
-    } = header;
-    let number = number_of(release, service)
-        .and_then(|number| i64::try_from(number).ok())
-        .ok_or_else(|| {
+    let Header { release, service, .. } = header;
+    let number =
+        number_of(release, service).and_then(|number| i64::try_from(number).ok()).ok_or_else(|| {
             place.failed(format!(
                 "`{release}` cannot name a release of `{service}`: it must be `{service}-` and a number"
             ))
         })?;
     if header.rules.len() > RECORD_BYTES_MAX {
-        return Err(place.failed(format!(
-            "the rules of `{service}` have more than {RECORD_BYTES_MAX} bytes"
-        )));
+        return Err(place.failed(format!("the rules of `{service}` have more than {RECORD_BYTES_MAX} bytes")));
     }
     Ok(number)
 }
@@ -215,9 +207,9 @@ async fn next_in_line(
     let column = |error| place.refused(&format!("look up `{release}`"), &error);
     let outcome: Option<String> = row.try_get("outcome").map_err(column)?;
     if let Some(outcome) = outcome {
-        return Err(place.failed(format!(
-            "release `{release}` has ended ({outcome}); nothing can be added to it"
-        )));
+        return Err(
+            place.failed(format!("release `{release}` has ended ({outcome}); nothing can be added to it"))
+        );
     }
     let last: i64 = row.try_get("last").map_err(column)?;
     if last.checked_add(1) != Some(seq) {
@@ -226,10 +218,7 @@ async fn next_in_line(
              or something was lost; restart assize to take the release up from the journal"
         )));
     }
-    Ok((
-        row.try_get("id").map_err(column)?,
-        row.try_get("service").map_err(column)?,
-    ))
+    Ok((row.try_get("id").map_err(column)?, row.try_get("service").map_err(column)?))
 }
 
 async fn insert_event(
@@ -264,10 +253,7 @@ fn encode_verdicts(
     verdicts: &[Verdict],
 ) -> Result<Vec<(Timestamp, Record)>, JournalError> {
     let what = format!("a verdict of event {seq} of `{release}`");
-    verdicts
-        .iter()
-        .map(|verdict| Ok((verdict.at, Record::encode(place, &what, verdict)?)))
-        .collect()
+    verdicts.iter().map(|verdict| Ok((verdict.at, Record::encode(place, &what, verdict)?))).collect()
 }
 
 async fn insert_verdicts(
@@ -328,11 +314,7 @@ pub(super) async fn drop_samples(
     }
 }
 
-async fn drop_batch(
-    place: &Place,
-    writer: &Writer,
-    before: Timestamp,
-) -> Result<u64, JournalError> {
+async fn drop_batch(place: &Place, writer: &Writer, before: Timestamp) -> Result<u64, JournalError> {
     let mut transaction = begin_writing(place, writer).await?;
     let done = sqlx::query(
         "DELETE FROM events WHERE rowid IN (
