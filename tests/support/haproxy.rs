@@ -1,0 +1,163 @@
+//! Starts a real HAProxy on free ports of the loopback, with its runtime socket, and stops it when dropped.
+//!
+//! Include with `#[path = "support/haproxy.rs"] mod haproxy;`.
+
+#![allow(
+    dead_code,
+    reason = "each test file that includes this uses a part of it"
+)]
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// How long HAProxy may take to come up or to go: it needs a fraction of a second when the machine is idle.
+const WAIT_MS: u64 = 20_000;
+
+/// A running HAProxy: master and one worker.
+pub struct Haproxy {
+    dir: TempDir,
+    child: Child,
+    /// Where clients connect.
+    pub front: SocketAddr,
+    /// The same runtime socket over TCP.
+    pub admin: SocketAddr,
+}
+
+impl Haproxy {
+    /// Starts with one frontend whose default backend is the first in `backends`, a piece of configuration:
+    /// `"backend shop\n balance roundrobin\n server blue1 127.0.0.1:80 weight 100\n"`.
+    pub fn start(backends: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let [front, admin] = free_addresses();
+        let default = backends
+            .split_whitespace()
+            .nth(1)
+            .expect("a backend with a name");
+        let config = format!(
+            "global\n stats socket {socket} level admin\n stats socket ipv4@{admin} level admin\n\
+             defaults\n mode http\n timeout connect 2s\n timeout client 30s\n timeout server 30s\n\
+             frontend front\n bind {front}\n default_backend {default}\n{backends}\n",
+            socket = dir.path().join("admin.sock").display(),
+        );
+        std::fs::write(dir.path().join("haproxy.cfg"), config).unwrap();
+        let child = spawn(&dir);
+        let haproxy = Self {
+            dir,
+            child,
+            front,
+            admin,
+        };
+        haproxy.wait_until_up();
+        haproxy
+    }
+
+    /// The path of the runtime socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("admin.sock")
+    }
+
+    /// The socket's path as it stands in rules.
+    pub fn socket_rule(&self) -> String {
+        self.socket().display().to_string()
+    }
+
+    /// Stops it: the socket stays as a dead file.
+    pub fn stop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return; // Its process id may be another's by now.
+        }
+        signal(&self.child, "TERM");
+        if !poll(|| matches!(self.child.try_wait(), Ok(Some(_)))) {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+    }
+
+    /// Stops it and starts it again with the same configuration, so that it forgets all weights.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.child = spawn(&self.dir);
+        self.wait_until_up();
+    }
+
+    /// Reloads the configuration into a new worker and waits until that one answers.
+    pub fn reload(&self) {
+        let before = self.worker();
+        signal(&self.child, "USR2");
+        let done = poll(|| matches!(self.worker(), Some(pid) if Some(&pid) != before.as_ref()));
+        assert!(done, "haproxy did not reload");
+    }
+
+    /// Sends a command to the runtime socket.
+    pub fn command(&self, command: &str) -> String {
+        self.try_command(command)
+            .expect("the runtime socket answers")
+    }
+
+    fn try_command(&self, command: &str) -> Option<String> {
+        use std::io::{Read, Write};
+        let mut stream = UnixStream::connect(self.socket()).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_millis(WAIT_MS)))
+            .ok()?;
+        stream.write_all(format!("{command}\n").as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    /// The worker's process id, as the one behind the socket tells it.
+    fn worker(&self) -> Option<String> {
+        let info = self.try_command("show info")?;
+        info.lines()
+            .find_map(|line| line.strip_prefix("Pid: ").map(str::to_owned))
+    }
+
+    fn wait_until_up(&self) {
+        let up = poll(|| self.worker().is_some() && TcpStream::connect(self.front).is_ok());
+        assert!(up, "haproxy did not come up");
+    }
+}
+
+impl Drop for Haproxy {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn spawn(dir: &TempDir) -> Child {
+    Command::new("haproxy")
+        .args(["-W", "-db", "-f"])
+        .arg(dir.path().join("haproxy.cfg"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("haproxy is installed")
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args(["-s", name, &child.id().to_string()])
+        .status();
+    assert!(sent.is_ok(), "kill runs");
+}
+
+fn free_addresses() -> [SocketAddr; 2] {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap())
+}
+
+/// Asks again every 20 ms until it is so; `false` when it never is.
+fn poll(mut so: impl FnMut() -> bool) -> bool {
+    (0..WAIT_MS / 20).any(|_| {
+        so() || {
+            std::thread::sleep(Duration::from_millis(20));
+            false
+        }
+    })
+}
