@@ -152,7 +152,7 @@ impl HaproxyRouter {
     /// Taking the last traffic from a colour that serves, while no server of the other one does, is an outage: down
     /// servers come back, but a weight of 0 keeps HAProxy from using the colour that could answer meanwhile.
     fn refuse_outage(&self, state: &State, plan: &[Vec<u64>; 2]) -> Result<(), RouterError> {
-        let serves = |colour: usize| {
+        let in_service = |colour: usize| {
             let servers = &self.colours[colour].1;
             servers
                 .iter()
@@ -161,10 +161,10 @@ impl HaproxyRouter {
         };
         for (to, from) in [(0, 1), (1, 0)] {
             let takes_all = plan[from].iter().all(|weight| *weight == 0);
-            if takes_all && serves(from) && !serves(to) {
-                let (colour, servers) = &self.colours[to];
+            if takes_all && in_service(from) && !in_service(to) {
+                let (idle, servers) = &self.colours[to];
                 return Err(RouterError::Answer(format!(
-                    "not sending all traffic of `{}` to {colour}: HAProxy has every server of it ({}) down, in \
+                    "not sending all traffic of `{}` to {idle}: HAProxy has every server of it ({}) down, in \
                      maintenance or draining; bring one up (`set server {}/{} state ready`)",
                     self.backend,
                     servers.join(", "),
