@@ -1,16 +1,27 @@
 //! The HAProxy router against a real HAProxy, and against sockets that misbehave.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "support/haproxy.rs"]
 mod haproxy;
+#[path = "support/peers.rs"]
+mod peers;
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use assize::router::haproxy::HaproxyRouter;
 use assize::router::{Router, RouterError, Split};
 use assize::rules::model::HaproxyRule;
 use assize::sample::{Colour, Weight};
 use haproxy::Haproxy;
-use tokio::io::AsyncWriteExt;
+use peers::colour_server;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 
 const SHOP: &str = "backend shop\n balance roundrobin\n \
                     server blue1 127.0.0.1:9 weight 100\n server green1 127.0.0.1:9 weight 0\n";
@@ -163,15 +174,6 @@ async fn restart_and_reload_show_as_another_incarnation() {
     assert!(reloaded.incarnation.is_some());
 }
 
-/// Serves the colour's name on every path.
-async fn colour_server(name: &'static str) -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let app = axum::Router::new().fallback(move || async move { name });
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    address
-}
-
 #[tokio::test]
 async fn traffic_is_split_as_set() {
     let (blue, green) = (colour_server("blue").await, colour_server("green").await);
@@ -289,7 +291,7 @@ async fn a_dead_or_missing_socket_is_refused_with_its_path() {
 
 /// A TCP socket that says `answer` to whoever connects and then closes, or keeps silent when there is none.
 async fn odd_socket(answer: Option<Vec<u8>>) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         let mut silent = Vec::new();
@@ -298,7 +300,7 @@ async fn odd_socket(answer: Option<Vec<u8>>) -> String {
                 Some(answer) => {
                     // The question first, so that closing does not reset the connection.
                     let mut question = [0; 256];
-                    let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut question).await;
+                    let _ = stream.read(&mut question).await;
                     let _ = stream.write_all(answer).await;
                 }
                 None => silent.push(stream),
@@ -306,6 +308,73 @@ async fn odd_socket(answer: Option<Vec<u8>>) -> String {
         }
     });
     address
+}
+
+/// A socket that speaks as HAProxy does, notes every weight it is told and keeps it if it `obeys`.
+async fn noting_socket(obeys: bool) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let book = Arc::clone(&notes);
+    tokio::spawn(async move {
+        let mut weights = BTreeMap::from([
+            ("blue1".to_owned(), "100".to_owned()),
+            ("green1".to_owned(), "0".to_owned()),
+        ]);
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            let mut question = String::new();
+            stream.read_line(&mut question).await.unwrap();
+            let words: Vec<&str> = question.split_whitespace().collect();
+            let answer = if let ["set", "server", server, "weight", weight] = words[..] {
+                let server = server.trim_start_matches("shop/");
+                book.lock().unwrap().push(format!("{server}={weight}"));
+                if obeys {
+                    weights.insert(server.into(), weight.into());
+                }
+                "\n".to_owned()
+            } else {
+                let row = |(name, weight)| format!("{name} 2 0 {weight}");
+                let rows: Vec<String> = weights.iter().map(row).collect();
+                let rows = rows.join("\n");
+                format!(
+                    "1\n# srv_name srv_op_state srv_admin_state srv_uweight\n{rows}\n\nPid: 7\n\n"
+                )
+            };
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (address, notes)
+}
+
+#[tokio::test]
+async fn weights_go_up_before_others_go_down() {
+    let (at, notes) = noting_socket(true).await;
+    let router = router(&rule(at, &["blue1"], &["green1"]));
+    for percent in [100.0, 0.0, 25.0, 25.0] {
+        router.set(&to_green(percent)).await.unwrap();
+    }
+    // The last one changes nothing and so says nothing.
+    let wanted = [
+        "green1=100",
+        "blue1=0",
+        "blue1=100",
+        "green1=0",
+        "green1=25",
+        "blue1=75",
+    ];
+    assert_eq!(*notes.lock().unwrap(), wanted);
+}
+
+#[tokio::test]
+async fn a_weight_that_did_not_take_is_an_error() {
+    let (at, _) = noting_socket(false).await;
+    let router = router(&rule(at, &["blue1"], &["green1"]));
+    let text = answer(router.set(&to_green(5.0)).await.unwrap_err());
+    assert!(
+        text.contains("accepted weight 95 for `shop/blue1` but has 100"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -113,16 +113,20 @@ impl EmbeddedRouter {
 
     /// Takes no more requests and waits until those under way have ended, at most 10 s; then cuts the rest.
     pub async fn shutdown(&self) {
+        self.drain(DRAIN_MS_MAX).await;
+    }
+
+    async fn drain(&self, limit_ms: u64) {
         self.phase.send_replace(Phase::Draining);
         let drained = serve::all_closed(&self.places);
-        if tokio::time::timeout(Duration::from_millis(DRAIN_MS_MAX), drained)
+        if tokio::time::timeout(Duration::from_millis(limit_ms), drained)
             .await
             .is_err()
         {
             let open = serve::CONNECTIONS_MAX as usize - self.places.available_permits();
             tracing::warn!(
                 open,
-                "embedded router cuts connections that did not end within {DRAIN_MS_MAX} ms"
+                "embedded router cuts connections that did not end within {limit_ms} ms"
             );
             self.phase.send_replace(Phase::Cut);
         }
@@ -194,4 +198,43 @@ async fn listen(at: &str) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
     Ok((listener, address))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_end_is_cut() {
+        let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}", hangs.local_addr().unwrap())).unwrap();
+        let [blue, green] = ["blue", "green"].map(|name| Colour::new(name).unwrap());
+        let rule = EmbeddedRule {
+            listen: "127.0.0.1:0".into(),
+            live: blue.clone(),
+            timeout_ms: 3_600_000,
+        };
+        let colours = [(green, url.clone()), (blue.clone(), url)];
+        let router = EmbeddedRouter::start(&rule, colours).await.unwrap();
+        let mut client = TcpStream::connect(router.local_addr()).await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let _under_way = hangs.accept().await.unwrap();
+
+        router.drain(50).await;
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer).await;
+        assert!(
+            answer.is_empty(),
+            "the connection was closed without an answer"
+        );
+        serve::all_closed(&router.places).await;
+        let seen = router.recorder().seen(&blue).unwrap();
+        assert_eq!((seen.sent, seen.ended, seen.answered(|_| true)), (1, 1, 0));
+    }
 }
