@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::peers::{self, dead_address, raw_server, read_head, until};
+use crate::peers::{self, dead_address, raw_exchange, raw_server, read_head, until};
 use crate::{client, colour, count, green, to_green, url};
 
 #[tokio::test]
@@ -95,6 +95,11 @@ async fn a_client_that_stalls_or_leaves_is_not_the_colours_fault() {
     assert!(head.starts_with("HTTP/1.1 408"), "{head}");
     assert_eq!(green(&router).answered(|code| code >= 500), 0);
 
+    let bad_chunk = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n";
+    raw_exchange(router.local_addr(), bad_chunk).await;
+    until("ended", || green(&router).ended == 2).await;
+    assert_eq!(green(&router).answered(|code| code >= 500), 0);
+
     let patient = to_green(peers::serve(axum::Router::new()).await, 20_000).await;
     let mut leaves = TcpStream::connect(patient.local_addr()).await.unwrap();
     leaves.write_all(part.as_bytes()).await.unwrap();
@@ -163,6 +168,7 @@ async fn the_source_gives_what_happened_since_the_last_tick() {
         assert_eq!(samples[1].reading, Reading::Counts { bad: 2, total: 4 });
         assert_eq!(samples[2].reading.events(), 0);
         assert_eq!(samples[3].reading.events(), 4);
+        assert_eq!(green(&router).aborted, 0);
     }
 }
 

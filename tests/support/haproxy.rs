@@ -12,9 +12,10 @@
     reason = "a test fails by panicking"
 )]
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use tempfile::TempDir;
 
 /// How long HAProxy may take to come up or to go: it needs a fraction of a second when the machine is idle.
 const WAIT_MS: u64 = 20_000;
+
+/// After this long without effect a signal is sent again.
+const SIGNAL_MS: u64 = 2_000;
 
 /// A running HAProxy: master and one worker.
 pub struct Haproxy {
@@ -76,11 +80,13 @@ impl Haproxy {
         if matches!(self.child.try_wait(), Ok(Some(_))) {
             return; // Its process id may be another's by now.
         }
-        signal(&self.child, "TERM");
-        if !poll(|| matches!(self.child.try_wait(), Ok(Some(_)))) {
+        let child = &mut self.child;
+        if !signal_until(child, "TERM", |child| {
+            matches!(child.try_wait(), Ok(Some(_)))
+        }) {
             let _ = self.child.kill();
+            let _ = self.child.wait();
         }
-        let _ = self.child.wait();
     }
 
     /// Stops it and starts it again with the same configuration, so that it forgets all weights.
@@ -91,40 +97,29 @@ impl Haproxy {
     }
 
     /// Reloads the configuration into a new worker and waits until that one answers.
-    pub fn reload(&self) {
+    pub fn reload(&mut self) {
         let before = self.worker();
-        signal(&self.child, "USR2");
-        let done = poll(|| matches!(self.worker(), Some(pid) if Some(&pid) != before.as_ref()));
-        assert!(done, "haproxy did not reload");
+        let socket = self.socket();
+        let reloaded = signal_until(&mut self.child, "USR2", |_| {
+            let now = worker(&socket);
+            now.is_some() && now != before
+        });
+        assert!(reloaded, "haproxy did not reload");
     }
 
     /// Sends a command to the runtime socket.
     pub fn command(&self, command: &str) -> String {
-        self.try_command(command)
-            .expect("the runtime socket answers")
+        ask(&self.socket(), command).expect("the runtime socket answers")
     }
 
-    fn try_command(&self, command: &str) -> Option<String> {
-        use std::io::{Read, Write};
-        let mut stream = UnixStream::connect(self.socket()).ok()?;
-        stream
-            .set_read_timeout(Some(Duration::from_millis(WAIT_MS)))
-            .ok()?;
-        stream.write_all(format!("{command}\n").as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        Some(answer)
-    }
-
-    /// The worker's process id, as the one behind the socket tells it.
     fn worker(&self) -> Option<String> {
-        let info = self.try_command("show info")?;
-        info.lines()
-            .find_map(|line| line.strip_prefix("Pid: ").map(str::to_owned))
+        worker(&self.socket())
     }
 
     fn wait_until_up(&self) {
-        let up = poll(|| self.worker().is_some() && TcpStream::connect(self.front).is_ok());
+        let up = poll(WAIT_MS, || {
+            self.worker().is_some() && TcpStream::connect(self.front).is_ok()
+        });
         assert!(up, "haproxy did not come up");
     }
 }
@@ -145,11 +140,32 @@ fn spawn(dir: &TempDir) -> Child {
         .expect("haproxy is installed")
 }
 
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill")
-        .args(["-s", name, &child.id().to_string()])
-        .status();
-    assert!(sent.is_ok(), "kill runs");
+/// Sends a signal until it has had its effect: a master that is just starting takes no notice of one.
+fn signal_until(child: &mut Child, name: &str, mut done: impl FnMut(&mut Child) -> bool) -> bool {
+    (0..WAIT_MS / SIGNAL_MS).any(|_| {
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.is_ok(), "kill runs");
+        poll(SIGNAL_MS, || done(child))
+    })
+}
+
+/// The worker's process id, as the one behind the socket tells it.
+fn worker(socket: &Path) -> Option<String> {
+    let info = ask(socket, "show info")?;
+    let mut lines = info.lines();
+    lines.find_map(|line| line.strip_prefix("Pid: ").map(str::to_owned))
+}
+
+fn ask(socket: &Path, command: &str) -> Option<String> {
+    let mut stream = UnixStream::connect(socket).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_millis(WAIT_MS)))
+        .ok()?;
+    stream.write_all(format!("{command}\n").as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
 }
 
 fn free_addresses() -> [SocketAddr; 2] {
@@ -157,9 +173,9 @@ fn free_addresses() -> [SocketAddr; 2] {
     listeners.map(|listener| listener.local_addr().unwrap())
 }
 
-/// Asks again every 20 ms until it is so; `false` when it never is.
-fn poll(mut so: impl FnMut() -> bool) -> bool {
-    (0..WAIT_MS / 20).any(|_| {
+/// Asks again every 20 ms until it is so; `false` when it is not within `limit_ms`.
+fn poll(limit_ms: u64, mut so: impl FnMut() -> bool) -> bool {
+    (0..limit_ms / 20).any(|_| {
         so() || {
             std::thread::sleep(Duration::from_millis(20));
             false
