@@ -24,6 +24,9 @@ use tempfile::TempDir;
 /// How long HAProxy may take to come up or to go: it needs a fraction of a second when the machine is idle.
 const WAIT_MS: u64 = 20_000;
 
+/// A port that was free a moment ago can be taken, more so while other tests run.
+const START_ATTEMPTS: usize = 5;
+
 /// After this long without effect a signal is sent again.
 const SIGNAL_MS: u64 = 2_000;
 
@@ -41,12 +44,16 @@ impl Haproxy {
     /// Starts with one frontend whose default backend is the first in `backends`, a piece of configuration:
     /// `"backend shop\n balance roundrobin\n server blue1 127.0.0.1:80 weight 100\n"`.
     pub fn start(backends: &str) -> Self {
+        let mut attempts = (0..START_ATTEMPTS).map(|_| Self::attempt(backends));
+        let up = attempts.find_map(|mut haproxy| haproxy.comes_up().then_some(haproxy));
+        up.expect("haproxy comes up")
+    }
+
+    fn attempt(backends: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let [front, admin] = free_addresses();
-        let default = backends
-            .split_whitespace()
-            .nth(1)
-            .expect("a backend with a name");
+        let mut words = backends.split_whitespace();
+        let default = words.nth(1).expect("a backend with a name");
         let config = format!(
             "global\n stats socket {socket} level admin\n stats socket ipv4@{admin} level admin\n\
              defaults\n mode http\n timeout connect 2s\n timeout client 30s\n timeout server 30s\n\
@@ -55,14 +62,12 @@ impl Haproxy {
         );
         std::fs::write(dir.path().join("haproxy.cfg"), config).unwrap();
         let child = spawn(&dir);
-        let haproxy = Self {
+        Self {
             dir,
             child,
             front,
             admin,
-        };
-        haproxy.wait_until_up();
-        haproxy
+        }
     }
 
     /// The path of the runtime socket.
@@ -92,8 +97,11 @@ impl Haproxy {
     /// Stops it and starts it again with the same configuration, so that it forgets all weights.
     pub fn restart(&mut self) {
         self.stop();
-        self.child = spawn(&self.dir);
-        self.wait_until_up();
+        let up = (0..START_ATTEMPTS).any(|_| {
+            self.child = spawn(&self.dir);
+            self.comes_up()
+        });
+        assert!(up, "haproxy did not come up again");
     }
 
     /// Reloads the configuration into a new worker and waits until that one answers.
@@ -116,11 +124,14 @@ impl Haproxy {
         worker(&self.socket())
     }
 
-    fn wait_until_up(&self) {
-        let up = poll(WAIT_MS, || {
-            self.worker().is_some() && TcpStream::connect(self.front).is_ok()
+    /// `false` when it gave up, which it does at once when somebody else has got hold of one of its ports.
+    fn comes_up(&mut self) -> bool {
+        let mut gone = false;
+        let settled = poll(WAIT_MS, || {
+            gone = matches!(self.child.try_wait(), Ok(Some(_)));
+            gone || self.worker().is_some() && TcpStream::connect(self.front).is_ok()
         });
-        assert!(up, "haproxy did not come up");
+        settled && !gone
     }
 }
 
