@@ -2,6 +2,9 @@
 //!
 //! Weights are absolute, so setting one twice does no harm, and what is set is read back.
 
+pub mod embedded;
+pub mod haproxy;
+
 use async_trait::async_trait;
 
 use crate::sample::{Colour, Weight};

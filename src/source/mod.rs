@@ -4,6 +4,8 @@
 //! It answers with a sample for each check and colour, where what it could not measure is a gap with its reason;
 //! it never fails as a whole, because a failing source is a fact about the release and not an error of the daemon.
 
+pub mod embedded;
+
 use async_trait::async_trait;
 
 use crate::sample::Sample;
