@@ -1,10 +1,6 @@
 //! Probes against real sockets: every way in which one can fail is counted, and both colours are asked alike.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/peers.rs"]
 mod peers;
@@ -32,11 +28,7 @@ fn probe(name: &str) -> ProbeRule {
         get: "/".into(),
         every_ms: 100,
         timeout_ms: 5_000,
-        expect: Expect {
-            status: 200,
-            body_contains: None,
-            within_ms: None,
-        },
+        expect: Expect { status: 200, body_contains: None, within_ms: None },
     }
 }
 
@@ -66,19 +58,12 @@ async fn taken(prober: &Prober) -> Vec<Sample> {
 
 /// The reason with which a probe fails on green, while blue is fine.
 async fn failure(probe: ProbeRule, green: SocketAddr) -> String {
-    let prober = prober(
-        std::slice::from_ref(&probe),
-        colour_server("ok").await,
-        green,
-    );
+    let prober = prober(std::slice::from_ref(&probe), colour_server("ok").await, green);
     let samples = taken(&prober).await;
     let (_, _, good_bad, good_total) = counts(&samples[0]);
     let (name, who, bad, total) = counts(&samples[1]);
     assert_eq!((name, who), (probe.name.as_str(), "green"));
-    assert!(
-        total >= 1 && bad == total && good_bad == 0 && good_total == total,
-        "{samples:?}"
-    );
+    assert!(total >= 1 && bad == total && good_bad == 0 && good_total == total, "{samples:?}");
     assert_eq!(prober.last_failure(&probe.name, &colour("blue")), None);
     prober.last_failure(&probe.name, &colour("green")).unwrap()
 }
@@ -86,10 +71,7 @@ async fn failure(probe: ProbeRule, green: SocketAddr) -> String {
 #[tokio::test]
 async fn every_kind_of_failure_is_a_bad_event_with_its_reason() {
     let refused = failure(probe("p"), dead_address().await).await;
-    assert!(
-        refused.starts_with("no connection: ") && refused.contains("refused"),
-        "{refused}"
-    );
+    assert!(refused.starts_with("no connection: ") && refused.contains("refused"), "{refused}");
 
     let hangs_up = raw_server(|stream, _| async move { drop(stream) }).await;
     let closed = failure(probe("p"), hangs_up).await;
@@ -100,10 +82,7 @@ async fn every_kind_of_failure_is_a_bad_event_with_its_reason() {
     assert_eq!(status, "status 418, expected 200");
 
     let moved = axum::Router::new()
-        .route(
-            "/",
-            get(|| async { axum::response::Redirect::temporary("/there") }),
-        )
+        .route("/", get(|| async { axum::response::Redirect::temporary("/there") }))
         .route("/there", get(|| async { "ok" }));
     let redirect = failure(probe("p"), peers::serve(moved).await).await;
     assert_eq!(redirect, "status 307, expected 200");
@@ -114,26 +93,17 @@ async fn every_kind_of_failure_is_a_bad_event_with_its_reason() {
     assert_eq!(text, "no `ok` in the body of 4 bytes");
 
     let half = raw_server(|mut stream, _| async move {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
-            .await
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await.unwrap();
     })
     .await;
     let broke = failure(probe("p"), half).await;
-    assert!(
-        broke.starts_with("body broke off after 4 bytes: "),
-        "{broke}"
-    );
+    assert!(broke.starts_with("body broke off after 4 bytes: "), "{broke}");
 }
 
 #[tokio::test]
 async fn slowness_is_a_failure_too() {
     let hangs = raw_server(|mut stream, _| async move {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").await.unwrap();
         std::future::pending::<()>().await;
     })
     .await;
@@ -144,26 +114,19 @@ async fn slowness_is_a_failure_too() {
 
     let slow = raw_server(|mut stream, _| async move {
         tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            .await
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
     })
     .await;
     let mut strict = probe("p");
     strict.expect.within_ms = Some(1_000);
     let late = failure(strict, slow).await;
-    assert!(
-        late.starts_with("took 1") && late.ends_with("expected at most 1000 ms"),
-        "{late}"
-    );
+    assert!(late.starts_with("took 1") && late.ends_with("expected at most 1000 ms"), "{late}");
 }
 
 #[tokio::test]
 async fn only_the_first_mib_of_a_body_is_read() {
     let endless = axum::Router::new().fallback(|| async {
-        let chunks =
-            futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 64 * 1024]));
+        let chunks = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 64 * 1024]));
         axum::body::Body::from_stream(chunks)
     });
     let endless = peers::serve(endless).await;
@@ -228,22 +191,11 @@ async fn each_run_is_counted_once() {
         runs[0] >= 5 && runs[1] >= 1
     })
     .await;
-    let others = prober
-        .take()
-        .iter()
-        .filter(|sample| sample.check == "rare")
-        .count();
-    assert_eq!(
-        (runs[1], others),
-        (1, 0),
-        "a probe that did not run again is not listed"
-    );
+    let others = prober.take().iter().filter(|sample| sample.check == "rare").count();
+    assert_eq!((runs[1], others), (1, 0), "a probe that did not run again is not listed");
     // A run is counted when both colours have answered: one may be under way.
     let asked = asked.load(Ordering::SeqCst);
-    assert!(
-        (runs[0] + 1..=runs[0] + 3).contains(&asked),
-        "{runs:?} counted, {asked} asked"
-    );
+    assert!((runs[0] + 1..=runs[0] + 3).contains(&asked), "{runs:?} counted, {asked} asked");
 }
 
 #[tokio::test]
@@ -277,17 +229,11 @@ async fn a_listener_that_is_gone_is_seen_at_once() {
             if peers::read_head(&mut stream).await.is_empty() {
                 return;
             }
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                .await
-                .unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
         }
     });
     let prober = prober(&[probe("p")], colour_server("ok").await, green);
-    until("refused", || {
-        prober.last_failure("p", &colour("green")).is_some()
-    })
-    .await;
+    until("refused", || prober.last_failure("p", &colour("green")).is_some()).await;
     let why = prober.last_failure("p", &colour("green")).unwrap();
     assert!(why.starts_with("no connection: "), "{why}");
 }

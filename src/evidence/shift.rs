@@ -152,7 +152,7 @@ impl ShiftTest {
         self.find(centre).map_or(0.0, |centre| centre.sums.log_e_below())
     }
 
-    /// The median difference so far.
+    /// The median of the latest differences.
     #[must_use]
     pub fn median(&self) -> Option<f64> {
         self.median.get()

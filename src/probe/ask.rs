@@ -57,11 +57,7 @@ impl Ask {
     async fn answer(&self) -> Result<Vec<u8>, String> {
         let request = self.client.get(self.url.clone()).send();
         let mut response = request.await.map_err(|error| {
-            let what = if error.is_connect() {
-                "connection"
-            } else {
-                "answer"
-            };
+            let what = if error.is_connect() { "connection" } else { "answer" };
             format!("no {what}: {}", cause(&error))
         })?;
         let status = response.status().as_u16();
@@ -74,11 +70,7 @@ impl Ask {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => break,
                 Err(error) => {
-                    return Err(format!(
-                        "body broke off after {} bytes: {}",
-                        body.len(),
-                        cause(&error)
-                    ));
+                    return Err(format!("body broke off after {} bytes: {}", body.len(), cause(&error)));
                 }
             }
         }
@@ -90,9 +82,7 @@ impl Ask {
 /// Path and query at the colour's address. Not [`Url::join`], which would take `//host/` for another host.
 fn target(colour: &Url, get: &str) -> Url {
     let mut url = colour.clone();
-    let (path, query) = get
-        .split_once('?')
-        .map_or((get, None), |(path, query)| (path, Some(query)));
+    let (path, query) = get.split_once('?').map_or((get, None), |(path, query)| (path, Some(query)));
     url.set_path(path);
     url.set_query(query);
     url
@@ -116,10 +106,7 @@ mod tests {
         let colour = Url::parse("https://10.0.0.1:8443").unwrap();
         for (get, url) in [
             ("/", "https://10.0.0.1:8443/"),
-            (
-                "/health?deep=1&x=a?b",
-                "https://10.0.0.1:8443/health?deep=1&x=a?b",
-            ),
+            ("/health?deep=1&x=a?b", "https://10.0.0.1:8443/health?deep=1&x=a?b"),
             ("//evil.example/x", "https://10.0.0.1:8443//evil.example/x"),
         ] {
             assert_eq!(target(&colour, get).as_str(), url);

@@ -24,10 +24,7 @@ use crate::sample::{Colour, Reading, Sample};
 /// # Errors
 /// When TLS cannot be set up.
 pub fn client() -> reqwest::Result<reqwest::Client> {
-    crate::client::builder()
-        .pool_max_idle_per_host(0)
-        .retry(reqwest::retry::never())
-        .build()
+    crate::client::builder().pool_max_idle_per_host(0).retry(reqwest::retry::never()).build()
 }
 
 /// Runs probes until it is dropped.
@@ -54,36 +51,24 @@ impl Prober {
     ///
     /// Must be called inside a Tokio runtime.
     #[must_use]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a client is a handle; each probe keeps one"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "a client is a handle; each probe keeps one")]
     pub fn new(probes: &[ProbeRule], colours: [(Colour, Url); 2], client: reqwest::Client) -> Self {
         let tallies: Vec<Tally> = probes.iter().map(|probe| Tally::new(&probe.name)).collect();
         let tallies = Arc::new(Mutex::new(tallies));
         let mut tasks = JoinSet::new();
         for (index, probe) in probes.iter().enumerate() {
-            let both = colours
-                .each_ref()
-                .map(|(_, url)| Ask::new(probe, url, client.clone()));
+            let both = colours.each_ref().map(|(_, url)| Ask::new(probe, url, client.clone()));
             let every = Duration::from_millis(probe.every_ms);
             tasks.spawn(repeat(both, every, Arc::clone(&tallies), index));
         }
-        Self {
-            tallies,
-            colours: colours.map(|(colour, _)| colour),
-            _tasks: tasks,
-        }
+        Self { tallies, colours: colours.map(|(colour, _)| colour), _tasks: tasks }
     }
 
     /// The counts since the last call: for each probe that had a run since, one sample for each colour.
     #[must_use]
     pub fn take(&self) -> Vec<Sample> {
         let mut samples = Vec::new();
-        for tally in lock(&self.tallies)
-            .iter_mut()
-            .filter(|tally| tally.runs > 0)
-        {
+        for tally in lock(&self.tallies).iter_mut().filter(|tally| tally.runs > 0) {
             let total = std::mem::take(&mut tally.runs);
             let bad = std::mem::take(&mut tally.bad);
             for (colour, bad) in self.colours.iter().zip(bad) {
@@ -109,12 +94,7 @@ impl Prober {
 
 impl Tally {
     fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            runs: 0,
-            bad: [0, 0],
-            last_failure: [None, None],
-        }
+        Self { name: name.to_owned(), runs: 0, bad: [0, 0], last_failure: [None, None] }
     }
 
     fn add(&mut self, outcomes: [Result<(), String>; 2]) {
@@ -130,12 +110,7 @@ impl Tally {
 
 /// Asks both colours together, again and again. A run that takes longer than `every` costs the runs it overlaps: they
 /// are not made up for, so a slow colour is not asked more often than a fast one.
-async fn repeat(
-    [one, other]: [Ask; 2],
-    every: Duration,
-    tallies: Arc<Mutex<Vec<Tally>>>,
-    index: usize,
-) {
+async fn repeat([one, other]: [Ask; 2], every: Duration, tallies: Arc<Mutex<Vec<Tally>>>, index: usize) {
     let mut ticks = interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {

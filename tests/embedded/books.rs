@@ -16,8 +16,7 @@ use crate::{client, colour, count, green, to_green, url};
 #[tokio::test]
 async fn an_upgrade_that_nobody_asked_for_is_not_granted() {
     let peer = raw_server(|mut stream, _| async move {
-        let granted =
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
+        let granted = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
         stream.write_all(granted.as_bytes()).await.unwrap();
     })
     .await;
@@ -36,24 +35,9 @@ async fn a_colour_that_fails_is_named_in_the_answer_and_in_the_books() {
     .await;
     let closes = raw_server(|stream, _| async move { drop(stream) }).await;
     for (at, timeout_ms, code, says) in [
-        (
-            dead_address().await,
-            5_000,
-            502,
-            "assize: no connection to green\n",
-        ),
-        (
-            closes,
-            5_000,
-            502,
-            "assize: green broke off without an answer\n",
-        ),
-        (
-            hangs,
-            100,
-            504,
-            "assize: green did not answer within 100 ms\n",
-        ),
+        (dead_address().await, 5_000, 502, "assize: no connection to green\n"),
+        (closes, 5_000, 502, "assize: green broke off without an answer\n"),
+        (hangs, 100, 504, "assize: green did not answer within 100 ms\n"),
     ] {
         let router = to_green(at, timeout_ms).await;
         let answer = client().get(url(&router, "/")).send().await.unwrap();
@@ -66,10 +50,7 @@ async fn a_colour_that_fails_is_named_in_the_answer_and_in_the_books() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_bad_although_its_status_was_good() {
     let peer = raw_server(|mut stream, _| async move {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-            .await
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf").await.unwrap();
     })
     .await;
     let router = to_green(peer, 5_000).await;
@@ -78,10 +59,7 @@ async fn a_body_that_breaks_off_is_bad_although_its_status_was_good() {
     assert!(answer.bytes().await.is_err());
     until("recorded", || green(&router).ended == 1).await;
     let seen = green(&router);
-    assert_eq!(
-        (count(&seen, 200), count(&seen, 502), seen.aborted),
-        (0, 1, 0)
-    );
+    assert_eq!((count(&seen, 200), count(&seen, 502), seen.aborted), (0, 1, 0));
 }
 
 #[tokio::test]
@@ -114,10 +92,7 @@ async fn a_slow_upload_is_no_late_answer() {
     let reads = axum::Router::new().route("/", post(|body: String| async move { body }));
     let router = to_green(peers::serve(reads).await, 1_500).await;
     let mut stream = TcpStream::connect(router.local_addr()).await.unwrap();
-    stream
-        .write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n").await.unwrap();
     // Longer than the limit in all, but never silent for as long as the limit.
     for _ in 0..10 {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
@@ -128,13 +103,8 @@ async fn a_slow_upload_is_no_late_answer() {
 }
 
 fn checks() -> Vec<(String, Query)> {
-    let errors = Query::Counters {
-        bad: "5xx,429".into(),
-        total: String::new(),
-    };
-    let latency = Query::Histogram {
-        buckets: String::new(),
-    };
+    let errors = Query::Counters { bad: "5xx,429".into(), total: String::new() };
+    let latency = Query::Histogram { buckets: String::new() };
     vec![("errors".into(), errors), ("latency".into(), latency)]
 }
 
@@ -160,11 +130,7 @@ async fn the_source_gives_what_happened_since_the_last_tick() {
         }
         until("four more ended", || green(&router).ended == 4 * tick).await;
         let samples = source.sample().await;
-        assert_eq!(
-            samples[0].reading,
-            Reading::Counts { bad: 0, total: 0 },
-            "blue had none"
-        );
+        assert_eq!(samples[0].reading, Reading::Counts { bad: 0, total: 0 }, "blue had none");
         assert_eq!(samples[1].reading, Reading::Counts { bad: 2, total: 4 });
         assert_eq!(samples[2].reading.events(), 0);
         assert_eq!(samples[3].reading.events(), 4);

@@ -1,11 +1,7 @@
 //! The embedded router between real sockets. Here: its split, its start and its end; `passing` looks at what it passes
 //! on, `books` at what it records and what it says itself when a colour or a client fails.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod books;
 mod passing;
@@ -34,26 +30,14 @@ fn colours(blue: SocketAddr, green: SocketAddr) -> [(Colour, Url); 2] {
 }
 
 fn rule(timeout_ms: u64) -> EmbeddedRule {
-    EmbeddedRule {
-        listen: "127.0.0.1:0".into(),
-        live: colour("blue"),
-        timeout_ms,
-    }
+    EmbeddedRule { listen: "127.0.0.1:0".into(), live: colour("blue"), timeout_ms }
 }
 
 /// A router whose green gets everything: the tests look at what happens on the way to one colour.
 async fn to_green(green: SocketAddr, timeout_ms: u64) -> Arc<EmbeddedRouter> {
     let colours = colours(dead_address().await, green);
-    let router = EmbeddedRouter::start(&rule(timeout_ms), colours)
-        .await
-        .unwrap();
-    router
-        .set(&Split {
-            colour: colour("green"),
-            weight: Weight::ALL,
-        })
-        .await
-        .unwrap();
+    let router = EmbeddedRouter::start(&rule(timeout_ms), colours).await.unwrap();
+    router.set(&Split { colour: colour("green"), weight: Weight::ALL }).await.unwrap();
     router
 }
 
@@ -84,30 +68,16 @@ async fn live_serves_until_a_split_is_set_and_then_it_is_exact() {
         assert_eq!(answer.text().await.unwrap(), "blue");
     }
     for percent in [0_u8, 1, 25, 50, 100] {
-        let split = Split {
-            colour: colour("green"),
-            weight: Weight::from_percent(percent.into()).unwrap(),
-        };
+        let split = Split { colour: colour("green"), weight: Weight::from_percent(percent.into()).unwrap() };
         router.set(&split).await.unwrap();
-        assert_eq!(
-            router.read().await.unwrap().first,
-            Some(split.weight.rest())
-        );
+        assert_eq!(router.read().await.unwrap().first, Some(split.weight.rest()));
         assert_eq!(router.achievable(&split), split.weight);
         // Places in the order of turns are exact by the hundred; four clients share them.
         let before = green(&router);
         let many = futures::stream::iter(0..200).map(|_| client.get(url(&router, "/")).send());
         let answers: Vec<_> = many.buffer_unordered(4).collect().await;
-        assert!(
-            answers
-                .into_iter()
-                .all(|answer| answer.unwrap().status() == 200)
-        );
-        assert_eq!(
-            green(&router).since(&before).sent,
-            2 * u64::from(percent),
-            "{percent}%"
-        );
+        assert!(answers.into_iter().all(|answer| answer.unwrap().status() == 200));
+        assert_eq!(green(&router).since(&before).sent, 2 * u64::from(percent), "{percent}%");
     }
 }
 
@@ -131,52 +101,30 @@ async fn shutdown_lets_requests_end_and_takes_no_more() {
         let router = Arc::clone(&router);
         async move { router.shutdown().await }
     });
-    until("no more connections", || {
-        std::net::TcpStream::connect(router.local_addr()).is_err()
-    })
-    .await;
+    until("no more connections", || std::net::TcpStream::connect(router.local_addr()).is_err()).await;
     assert!(!closing.is_finished(), "one request is under way");
     say.send_replace(true);
-    assert_eq!(
-        request.await.unwrap().unwrap().text().await.unwrap(),
-        "done"
-    );
+    assert_eq!(request.await.unwrap().unwrap().text().await.unwrap(), "done");
     closing.await.unwrap();
 }
 
 #[tokio::test]
 async fn what_cannot_be_started_says_why() {
     let (blue, green) = (dead_address().await, dead_address().await);
-    let first = EmbeddedRouter::start(&rule(1), colours(blue, green))
-        .await
-        .unwrap();
+    let first = EmbeddedRouter::start(&rule(1), colours(blue, green)).await.unwrap();
     let mut taken = rule(1);
     taken.listen = first.local_addr().to_string();
-    let Err(RouterError::Refused { at, why }) =
-        EmbeddedRouter::start(&taken, colours(blue, green)).await
+    let Err(RouterError::Refused { at, why }) = EmbeddedRouter::start(&taken, colours(blue, green)).await
     else {
         panic!("bound twice");
     };
-    assert!(
-        at == taken.listen && why.contains("another `listen`"),
-        "{at}: {why}"
-    );
+    assert!(at == taken.listen && why.contains("another `listen`"), "{at}: {why}");
 
     let mut tls = colours(blue, green);
     tls[1].1 = Url::parse("https://10.0.0.1").unwrap();
     let error = EmbeddedRouter::start(&rule(1), tls).await.err().unwrap();
     assert!(error.to_string().contains("http://host:port"), "{error}");
 
-    let split = Split {
-        colour: colour("red"),
-        weight: Weight::ALL,
-    };
-    assert!(
-        first
-            .set(&split)
-            .await
-            .unwrap_err()
-            .to_string()
-            .contains("blue and green")
-    );
+    let split = Split { colour: colour("red"), weight: Weight::ALL };
+    assert!(first.set(&split).await.unwrap_err().to_string().contains("blue and green"));
 }

@@ -32,14 +32,9 @@ async fn requests_and_answers_pass_without_the_headers_of_one_hop() {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let head = head.to_lowercase();
     assert!(
-        head.contains("x-end: 1")
-            && head.contains("set-cookie: a=1")
-            && head.contains("set-cookie: b=2")
+        head.contains("x-end: 1") && head.contains("set-cookie: a=1") && head.contains("set-cookie: b=2")
     );
-    assert!(
-        !head.contains("x-private") && !head.contains("keep-alive"),
-        "{head}"
-    );
+    assert!(!head.contains("x-private") && !head.contains("keep-alive"), "{head}");
 
     assert!(body.starts_with("get /a/b?c=d%20e http/1.1\r\n"), "{body}");
     for kept in [
@@ -60,48 +55,29 @@ async fn requests_and_answers_pass_without_the_headers_of_one_hop() {
 async fn an_ambiguous_length_is_not_passed_on() {
     let peer = raw_server(|mut stream, head| async move {
         let clean = !head.to_lowercase().contains("content-length");
-        let status = if clean {
-            "204 No Content"
-        } else {
-            "500 Smuggled"
-        };
-        stream
-            .write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes())
-            .await
-            .unwrap();
+        let status = if clean { "204 No Content" } else { "500 Smuggled" };
+        stream.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await.unwrap();
     })
     .await;
     let router = to_green(peer, 5_000).await;
     let smuggled = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\
                     Connection: close\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
     let answer = raw_exchange(router.local_addr(), smuggled).await;
-    assert!(
-        answer.starts_with("HTTP/1.1 204") || answer.starts_with("HTTP/1.1 400"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 204") || answer.starts_with("HTTP/1.1 400"), "{answer}");
 }
 
 #[tokio::test]
 async fn old_clients_and_open_connections_are_served() {
     let router = to_green(colour_server("green").await, 5_000).await;
     let old = raw_exchange(router.local_addr(), "GET / HTTP/1.0\r\n\r\n").await;
-    assert!(
-        old.starts_with("HTTP/1.0 200") && old.ends_with("green"),
-        "{old}"
-    );
+    assert!(old.starts_with("HTTP/1.0 200") && old.ends_with("green"), "{old}");
     let two = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nHEAD /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let answers = raw_exchange(router.local_addr(), two).await;
     assert_eq!(answers.matches("HTTP/1.1 200").count(), 2, "{answers}");
-    assert_eq!(
-        answers.matches("content-length: 5").count(),
-        2,
-        "HEAD keeps the length: {answers}"
-    );
-    let connect = raw_exchange(
-        router.local_addr(),
-        "CONNECT a:1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-    )
-    .await;
+    assert_eq!(answers.matches("content-length: 5").count(), 2, "HEAD keeps the length: {answers}");
+    let connect =
+        raw_exchange(router.local_addr(), "CONNECT a:1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .await;
     assert!(connect.starts_with("HTTP/1.1 405"), "{connect}");
     until("three recorded", || count(&green(&router), 200) == 3).await;
 }
@@ -110,18 +86,13 @@ async fn old_clients_and_open_connections_are_served() {
 async fn large_bodies_stream_both_ways() {
     const PIECE: usize = 64 * 1024;
     const PIECES: usize = 512;
-    let echo = axum::Router::new().route(
-        "/echo",
-        post(|request: Request| async { request.into_body() }),
-    );
+    let echo = axum::Router::new().route("/echo", post(|request: Request| async { request.into_body() }));
     let router = to_green(peers::serve(echo).await, 20_000).await;
     let pieces = futures::stream::iter(0..PIECES).map(|i| {
         let fill = u8::try_from(i % 251).unwrap_or(0);
         Ok::<_, std::io::Error>(vec![fill; PIECE])
     });
-    let request = client()
-        .post(url(&router, "/echo"))
-        .body(reqwest::Body::wrap_stream(pieces));
+    let request = client().post(url(&router, "/echo")).body(reqwest::Body::wrap_stream(pieces));
     let mut answer = request.send().await.unwrap();
     let mut at = 0;
     while let Some(chunk) = answer.chunk().await.unwrap() {
@@ -141,17 +112,11 @@ async fn a_client_that_waits_for_leave_to_send_gets_it() {
     let mut stream = TcpStream::connect(router.local_addr()).await.unwrap();
     let asks = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n";
     stream.write_all(asks.as_bytes()).await.unwrap();
-    assert_eq!(
-        read_head(&mut stream).await,
-        "HTTP/1.1 100 Continue\r\n\r\n"
-    );
+    assert_eq!(read_head(&mut stream).await, "HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"hi").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(
-        answer.starts_with("HTTP/1.1 200") && answer.ends_with("hi"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hi"), "{answer}");
 }
 
 #[tokio::test]
@@ -169,10 +134,7 @@ async fn a_stream_passes_before_it_ends() {
     let seen = green(&router);
     assert_eq!((seen.sent, seen.ended), (1, 0), "it has not ended yet");
     drop(answer);
-    until("the client's leaving is recorded", || {
-        green(&router).aborted == 1
-    })
-    .await;
+    until("the client's leaving is recorded", || green(&router).aborted == 1).await;
     assert_eq!(count(&green(&router), 200), 1, "given up, but not bad");
 }
 
@@ -180,12 +142,8 @@ async fn a_stream_passes_before_it_ends() {
 async fn protocols_can_be_upgraded() {
     let peer = raw_server(|mut stream, head| async move {
         let head = head.to_lowercase();
-        assert!(
-            head.contains("upgrade: echo\r\n") && head.contains("connection: upgrade\r\n"),
-            "{head}"
-        );
-        let granted =
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello";
+        assert!(head.contains("upgrade: echo\r\n") && head.contains("connection: upgrade\r\n"), "{head}");
+        let granted = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello";
         stream.write_all(granted.as_bytes()).await.unwrap();
         let (mut read, mut write) = stream.split();
         tokio::io::copy(&mut read, &mut write).await.unwrap();
@@ -193,23 +151,15 @@ async fn protocols_can_be_upgraded() {
     .await;
     let router = to_green(peer, 5_000).await;
     let mut stream = TcpStream::connect(router.local_addr()).await.unwrap();
-    let ask =
-        "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: echo\r\n\r\n";
+    let ask = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: echo\r\n\r\n";
     stream.write_all(ask.as_bytes()).await.unwrap();
     let head = read_head(&mut stream).await.to_lowercase();
-    assert!(
-        head.starts_with("http/1.1 101") && head.contains("upgrade: echo"),
-        "{head}"
-    );
+    assert!(head.starts_with("http/1.1 101") && head.contains("upgrade: echo"), "{head}");
     stream.write_all(b" world").await.unwrap();
     let mut said = [0; 11];
     stream.read_exact(&mut said).await.unwrap();
     assert_eq!(&said, b"hello world");
     stream.shutdown().await.unwrap();
-    assert_eq!(
-        stream.read(&mut said).await.unwrap(),
-        0,
-        "the end passes too"
-    );
+    assert_eq!(stream.read(&mut said).await.unwrap(), 0, "the end passes too");
     assert_eq!(count(&green(&router), 101), 1);
 }

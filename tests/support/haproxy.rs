@@ -2,15 +2,8 @@
 //!
 //! Include with `#[path = "support/haproxy.rs"] mod haproxy;`.
 
-#![allow(
-    dead_code,
-    reason = "each test file that includes this uses a part of it"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![allow(dead_code, reason = "each test file that includes this uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -62,12 +55,7 @@ impl Haproxy {
         );
         std::fs::write(dir.path().join("haproxy.cfg"), config).unwrap();
         let child = spawn(&dir);
-        Self {
-            dir,
-            child,
-            front,
-            admin,
-        }
+        Self { dir, child, front, admin }
     }
 
     /// The path of the runtime socket.
@@ -86,9 +74,7 @@ impl Haproxy {
             return; // Its process id may be another's by now.
         }
         let child = &mut self.child;
-        if !signal_until(child, "TERM", |child| {
-            matches!(child.try_wait(), Ok(Some(_)))
-        }) {
+        if !signal_until(child, "TERM", |child| matches!(child.try_wait(), Ok(Some(_)))) {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
@@ -170,9 +156,7 @@ fn worker(socket: &Path) -> Option<String> {
 
 fn ask(socket: &Path, command: &str) -> Option<String> {
     let mut stream = UnixStream::connect(socket).ok()?;
-    stream
-        .set_read_timeout(Some(Duration::from_millis(WAIT_MS)))
-        .ok()?;
+    stream.set_read_timeout(Some(Duration::from_millis(WAIT_MS))).ok()?;
     stream.write_all(format!("{command}\n").as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;

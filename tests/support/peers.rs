@@ -2,16 +2,8 @@
 //!
 //! Include with `#[path = "support/peers.rs"] mod peers;`.
 
-#![allow(
-    dead_code,
-    reason = "each test file that includes this uses a part of it"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(dead_code, reason = "each test file that includes this uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -75,11 +67,7 @@ pub async fn raw_exchange(to: SocketAddr, bytes: &str) -> String {
 
 /// An address on which nobody listens.
 pub async fn dead_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 /// Asks again until it is so; fails the test when it is not within 20 s.
