@@ -8,6 +8,8 @@ mod cross;
 mod fuzz;
 #[path = "rules/keys.rs"]
 mod keys;
+#[path = "rules/kinds.rs"]
+mod kinds;
 #[path = "rules/valid.rs"]
 mod valid;
 #[path = "rules/whole.rs"]

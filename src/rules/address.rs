@@ -19,21 +19,37 @@ pub(super) struct Address {
 impl Shape for Address {
     type Out = Url;
     fn read(&self, item: &Item<'_>) -> Read<Url> {
-        let text = Text { example: self.example }.read(item)?;
+        let text = Text {
+            example: self.example,
+        }
+        .read(item)?;
         let remedy = || format!("write `{} = {}`", item.key, self.example);
-        let url = Url::parse(&text).map_err(|why| item.fault(format!("{} is not an address: {why}", item.name), remedy()))?;
+        let url = Url::parse(&text).map_err(|why| {
+            item.fault(format!("{} is not an address: {why}", item.name), remedy())
+        })?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(secret(item));
         }
         if !matches!(url.scheme(), "http" | "https") {
-            let message = format!("{} must start with `http://` or `https://`, not `{}:`", item.name, url.scheme());
+            let message = format!(
+                "{} must start with `http://` or `https://`, not `{}:`",
+                item.name,
+                url.scheme()
+            );
             return Err(item.fault(message, remedy()));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(item.fault(format!("{} must not have a query or a fragment", item.name), "remove what follows `?` or `#`"));
+            return Err(item.fault(
+                format!("{} must not have a query or a fragment", item.name),
+                "remove what follows `?` or `#`",
+            ));
         }
         if !self.path && url.path() != "/" {
-            let message = format!("{} must be only scheme, host and port, without the path `{}`", item.name, url.path());
+            let message = format!(
+                "{} must be only scheme, host and port, without the path `{}`",
+                item.name,
+                url.path()
+            );
             return Err(item.fault(message, "remove the path: probes and the router add theirs"));
         }
         Ok(url)
@@ -58,7 +74,10 @@ pub(super) struct HostPort {
 impl Shape for HostPort {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
-        let text = Text { example: self.example }.read(item)?;
+        let text = Text {
+            example: self.example,
+        }
+        .read(item)?;
         if !is_host_port(&text) {
             let message = format!("{} is not `host:port`", item.name);
             return Err(item.fault(message, format!("write `{} = {}`", item.key, self.example)));
@@ -76,11 +95,21 @@ pub(super) struct Socket;
 impl Shape for Socket {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
-        let text = Text { example: self.example() }.read(item)?;
+        let text = Text {
+            example: self.example(),
+        }
+        .read(item)?;
         let is_path = text.starts_with('/') && !text.chars().any(char::is_control);
         if !is_path && !is_host_port(&text) {
             let message = format!("{} is neither an absolute path nor `host:port`", item.name);
-            return Err(item.fault(message, format!("write `{} = {}`, as in HAProxy's `stats socket`", item.key, self.example())));
+            return Err(item.fault(
+                message,
+                format!(
+                    "write `{} = {}`, as in HAProxy's `stats socket`",
+                    item.key,
+                    self.example()
+                ),
+            ));
         }
         Ok(text)
     }
@@ -106,7 +135,10 @@ pub(super) struct PathAndQuery;
 impl Shape for PathAndQuery {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
-        let text = Text { example: self.example() }.read(item)?;
+        let text = Text {
+            example: self.example(),
+        }
+        .read(item)?;
         let flaw = if !text.starts_with('/') {
             "must start with `/`"
         } else if text.starts_with("//") || text.starts_with("/\\") {
@@ -118,7 +150,10 @@ impl Shape for PathAndQuery {
         } else {
             return Ok(text);
         };
-        Err(item.fault(format!("{} {flaw}", item.name), "write path and query as a browser sends them, such as `get = \"/health?deep=1\"`"))
+        Err(item.fault(
+            format!("{} {flaw}", item.name),
+            "write path and query as a browser sends them, such as `get = \"/health?deep=1\"`",
+        ))
     }
     fn example(&self) -> &'static str {
         "\"/\""
@@ -131,10 +166,24 @@ mod tests {
 
     #[test]
     fn host_and_port() {
-        for right in ["127.0.0.1:8080", "[::1]:80", "localhost:0", "haproxy.internal:9999"] {
+        for right in [
+            "127.0.0.1:8080",
+            "[::1]:80",
+            "localhost:0",
+            "haproxy.internal:9999",
+        ] {
             assert!(is_host_port(right), "{right}");
         }
-        for wrong in ["127.0.0.1", ":80", "::1:80", "host:", "host:70000", "host:+1", "a b:1", "host:80:80"] {
+        for wrong in [
+            "127.0.0.1",
+            ":80",
+            "::1:80",
+            "host:",
+            "host:70000",
+            "host:+1",
+            "a b:1",
+            "host:80:80",
+        ] {
             assert!(!is_host_port(wrong), "{wrong}");
         }
     }

@@ -18,7 +18,9 @@ const URL: Address = Address {
     example: "\"http://10.0.0.11:8080\"",
 };
 
-const LABEL: Text = Text { example: "\"blue\"" };
+const LABEL: Text = Text {
+    example: "\"blue\"",
+};
 
 /// One colour as it was read.
 pub(super) struct Draft {
@@ -44,9 +46,15 @@ pub(super) fn read(root: &mut Section<'_>) -> Drafts {
             let place = format!("colour `{}`", item.key);
             let is_valid = is_name(&item.key);
             if !is_valid {
-                sink.fault(item.key_span.clone(), format!("`{}` cannot name a colour", item.key), NAME_REMEDY);
+                sink.fault(
+                    item.key_span.clone(),
+                    format!("`{}` cannot name a colour", item.key),
+                    NAME_REMEDY,
+                );
             }
-            let draft = item.section(place).map(|section| read_one(section, &item.key))?;
+            let draft = item
+                .section(place)
+                .map(|section| read_one(section, &item.key))?;
             if is_valid { draft } else { Err(Reported) }
         })
         .collect();
@@ -57,14 +65,26 @@ fn exactly_two(sink: &Sink<'_>, span: Range<usize>, drafts: Vec<Read<Draft>>) ->
     let count = drafts.len();
     if count < 2 {
         let message = format!("a release is between two colours, and {count} is given");
-        sink.absent_anywhere(span.clone(), message, "add the other one, such as `[colours.green]`");
+        sink.absent_anywhere(
+            span.clone(),
+            message,
+            "add the other one, such as `[colours.green]`",
+        );
     }
     let drafts: Vec<Draft> = drafts.into_iter().collect::<Read<_>>()?;
     if count > 2 {
         // The one that was written last is the one too many.
-        let last = drafts.iter().map(|draft| draft.span.clone()).max_by_key(|span| span.start).unwrap_or(span);
+        let last = drafts
+            .iter()
+            .map(|draft| draft.span.clone())
+            .max_by_key(|span| span.start)
+            .unwrap_or(span);
         let message = format!("a release is between two colours, and {count} are given");
-        return Err(sink.fault(last, message, "keep two; another pair is another service with its own file"));
+        return Err(sink.fault(
+            last,
+            message,
+            "keep two; another pair is another service with its own file",
+        ));
     }
     drafts.try_into().map_err(|_| Reported)
 }
@@ -73,7 +93,18 @@ fn read_one(mut section: Section<'_>, name: &str) -> Read<Draft> {
     let url = section.optional("url", &URL);
     let labels = labels(&mut section, name);
     let span = section.span();
-    section.finish(&[]);
+    // A misspelt key is reported, and then the right one is not missing.
+    let misspelt = section.finish(&[]);
+    let url = if misspelt.contains(&"url") {
+        Err(Reported)
+    } else {
+        url
+    };
+    let labels = if misspelt.contains(&"labels") {
+        Err(Reported)
+    } else {
+        labels
+    };
     Ok(Draft {
         colour: Colour::new(name).map_err(|_| Reported)?,
         span,
@@ -92,7 +123,11 @@ fn labels(section: &mut Section<'_>, colour: &str) -> Read<Vec<(String, String)>
         .map(|item| {
             if !is_label(&item.key) {
                 let message = format!("`{}` cannot name a label", item.key);
-                return Err(item.sink().fault(item.key_span, message, "use letters, digits and `_`, not starting with a digit"));
+                return Err(item.sink().fault(
+                    item.key_span,
+                    message,
+                    "use letters, digits and `_`, not starting with a digit",
+                ));
             }
             let value = LABEL.read(&item)?;
             Ok((item.key, value))
@@ -102,7 +137,8 @@ fn labels(section: &mut Section<'_>, colour: &str) -> Read<Vec<(String, String)>
 }
 
 fn is_label(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Both colours must say where they are reached, because `who` asks.
@@ -110,7 +146,11 @@ pub(super) fn need_urls(sink: &Sink<'_>, drafts: &Drafts, who: &str) {
     for draft in drafts.iter().flatten() {
         if draft.url == Ok(None) {
             let message = format!("colour `{}` has no `url`, and {who} needs it", draft.colour);
-            sink.absent(draft.span.clone(), message, format!("add `url = {}`", URL.example));
+            sink.absent(
+                draft.span.clone(),
+                message,
+                format!("add `url = {}`", URL.example),
+            );
         }
     }
 }
@@ -127,16 +167,39 @@ pub(super) fn need_labels(sink: &Sink<'_>, drafts: &Drafts, who: &str) {
     for draft in drafts {
         if draft.labels.as_ref().is_ok_and(Vec::is_empty) {
             is_missing = true;
-            let message = format!("colour `{}` has no `labels`, and {who} needs them to tell its series", draft.colour);
-            sink.absent(draft.span.clone(), message, format!("add `labels = {{ colour = \"{}\" }}`", draft.colour));
+            let message = format!(
+                "colour `{}` has no `labels`, and {who} needs them to tell its series",
+                draft.colour
+            );
+            sink.absent(
+                draft.span.clone(),
+                message,
+                format!("add `labels = {{ colour = \"{}\" }}`", draft.colour),
+            );
         }
     }
-    let [Draft { labels: Ok(first), .. }, Draft { labels: Ok(second), span, colour, .. }] = drafts else {
+    let [
+        Draft {
+            labels: Ok(first), ..
+        },
+        Draft {
+            labels: Ok(second),
+            span,
+            colour,
+            ..
+        },
+    ] = drafts
+    else {
         return;
     };
-    let differs = first.iter().any(|(key, value)| second.iter().any(|(k, v)| k == key && v != value));
+    let differs = first
+        .iter()
+        .any(|(key, value)| second.iter().any(|(k, v)| k == key && v != value));
     if !is_missing && !differs {
-        let message = format!("the labels of colour `{colour}` do not tell its series from those of `{}`", drafts[0].colour);
+        let message = format!(
+            "the labels of colour `{colour}` do not tell its series from those of `{}`",
+            drafts[0].colour
+        );
         sink.fault(span.clone(), message, "give one label that both have different values, such as `colour = \"blue\"` and `colour = \"green\"`");
     }
 }

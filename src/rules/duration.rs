@@ -72,7 +72,20 @@ mod tests {
     #[test]
     fn refuses_everything_else() {
         let wrong = [
-            "", "5", "s", "5 s", "1.5s", "-1s", "5sec", "5S", "30m1h", "1s1s", "s5", "5s ", "999999999999999999d", "٥s",
+            "",
+            "5",
+            "s",
+            "5 s",
+            "1.5s",
+            "-1s",
+            "5sec",
+            "5S",
+            "30m1h",
+            "1s1s",
+            "s5",
+            "5s ",
+            "999999999999999999d",
+            "٥s",
         ];
         for text in wrong {
             assert_eq!(parse_ms(text), None, "{text}");

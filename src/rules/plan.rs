@@ -57,13 +57,20 @@ const ON_TROUBLE: Choice<OnTrouble> = Choice {
 };
 
 const ON_DEADLINE: Choice<OnDeadline> = Choice {
-    words: &[("revert", OnDeadline::Revert), ("hold", OnDeadline::Hold), ("promote", OnDeadline::Promote)],
+    words: &[
+        ("revert", OnDeadline::Revert),
+        ("hold", OnDeadline::Hold),
+        ("promote", OnDeadline::Promote),
+    ],
     planned: &[],
     example: "\"revert\"",
 };
 
 const ADVANCE: Choice<Advance> = Choice {
-    words: &[("unharmed", Advance::Unharmed), ("healthy", Advance::Healthy)],
+    words: &[
+        ("unharmed", Advance::Unharmed),
+        ("healthy", Advance::Healthy),
+    ],
     planned: &[],
     example: "\"unharmed\"",
 };
@@ -96,7 +103,9 @@ pub(super) fn read(root: &mut Section<'_>) -> Read<Planned> {
 
 fn read_keys(mut section: Section<'_>) -> Read<Planned> {
     let tick_ms = section.or("tick", &TICK, 5_000);
-    let steps = section.optional("steps", &STEPS).and_then(|steps| rising(&section, steps));
+    let steps = section
+        .optional("steps", &STEPS)
+        .and_then(|steps| rising(&section, steps));
     let hold_ms = section.or("hold", &PHASE, 60_000);
     let advance = section.or("advance", &ADVANCE, Advance::Unharmed);
     let warmup_ms = section.or("warmup", &PHASE, 0);
@@ -110,12 +119,22 @@ fn read_keys(mut section: Section<'_>) -> Read<Planned> {
     let false_revert = section.or("false_revert", &CHANCE, 0.01);
     let missed_harm = section.or("missed_harm", &CHANCE, 0.05);
     if let Ok(tick_ms) = tick_ms {
-        for (key, ms) in [("deadline", deadline_ms), ("blind_after", blind_after_ms), ("silent_after", silent_after_ms)] {
-            at_least_a_tick(&section, key, ms, tick_ms);
+        for (key, ms) in [
+            ("deadline", deadline_ms),
+            ("blind_after", blind_after_ms),
+            ("silent_after", silent_after_ms),
+        ] {
+            at_least_a_tick(&mut section, key, ms, tick_ms);
         }
     }
-    if let (Ok(steps), Ok(hold_ms), Ok(warmup_ms), Ok(deadline_ms)) = (&steps, hold_ms, warmup_ms, deadline_ms) {
-        remark_on_deadline(&section, hold_ms * steps.len() as u64 + warmup_ms, deadline_ms);
+    if let (Ok(steps), Ok(hold_ms), Ok(warmup_ms), Ok(deadline_ms)) =
+        (&steps, hold_ms, warmup_ms, deadline_ms)
+    {
+        remark_on_deadline(
+            &section,
+            hold_ms * steps.len() as u64 + warmup_ms,
+            deadline_ms,
+        );
         remark_on_patience(&section, "blind_after", blind_after_ms, deadline_ms);
         remark_on_patience(&section, "silent_after", silent_after_ms, deadline_ms);
     }
@@ -159,11 +178,18 @@ impl Shape for Step {
             _ => false,
         };
         if is_all {
-            let message = format!("{} is 100: a step is a share of the traffic before the promotion", item.name);
-            return Err(item.fault(message, "remove it: 100 percent follows when the last step is healthy"));
+            let message = format!(
+                "{} is 100: a step is a share of the traffic before the promotion",
+                item.name
+            );
+            return Err(item.fault(
+                message,
+                "remove it: 100 percent follows when the last step is healthy",
+            ));
         }
         let percent = STEP.read(item)?;
-        Weight::from_percent(percent).map_err(|why| item.fault(why.to_string(), "choose at least 0.01 and at most 99.99"))
+        Weight::from_percent(percent)
+            .map_err(|why| item.fault(why.to_string(), "choose at least 0.01 and at most 99.99"))
     }
     fn example(&self) -> &'static str {
         STEP.example
@@ -178,31 +204,49 @@ fn rising(section: &Section<'_>, steps: Option<Vec<Weight>>) -> Read<Vec<Weight>
     };
     match steps.windows(2).find(|pair| pair[0] >= pair[1]) {
         Some(pair) => {
-            let message = format!("`steps` in [plan] must rise, and {} follows {}", pair[1], pair[0]);
-            Err(section.sink().fault(section.span_of("steps"), message, "sort them and name each once"))
+            let message = format!(
+                "`steps` in [plan] must rise, and {} follows {}",
+                pair[1], pair[0]
+            );
+            Err(section.sink().fault(
+                section.span_of("steps"),
+                message,
+                "sort them and name each once",
+            ))
         }
         None => Ok(steps),
     }
 }
 
-fn at_least_a_tick(section: &Section<'_>, key: &str, ms: Read<u64>, tick_ms: u64) {
+fn at_least_a_tick(section: &mut Section<'_>, key: &'static str, ms: Read<u64>, tick_ms: u64) {
     let Ok(ms) = ms else {
         return;
     };
     if ms < tick_ms {
         // Where only the tick is written, it is what made the default too short.
         let span = section.span_of(if section.has(key) { key } else { "tick" });
-        let message = format!("`{key}` in [plan] is {}, less than one tick ({})", format_ms(ms), format_ms(tick_ms));
-        section.sink().fault(span, message, format!("choose at least `{key} = \"{}\"`, or a shorter tick", format_ms(tick_ms)));
+        let (found, least) = (format_ms(ms), format_ms(tick_ms));
+        let message = format!("`{key}` in [plan] is {found}, less than one tick ({least})");
+        let remedy = format!("choose at least `{key} = \"{least}\"`, or a shorter tick");
+        section.conflict(&[key, "tick"], span, message, remedy);
     }
 }
 
 fn remark_on_deadline(section: &Section<'_>, least_ms: u64, deadline_ms: u64) {
     if deadline_ms <= least_ms {
-        let key = ["deadline", "hold", "steps"].into_iter().find(|key| section.has(key)).unwrap_or("warmup");
+        let key = ["deadline", "hold", "steps"]
+            .into_iter()
+            .find(|key| section.has(key))
+            .unwrap_or("warmup");
         let (deadline, least) = (format_ms(deadline_ms), format_ms(least_ms));
-        let message = format!("the deadline ({deadline}) comes before warmup and holds are over ({least}): no release can be promoted by evidence");
-        section.sink().note(section.span_of(key), message, format!("choose a deadline well above {least}, or shorter holds"));
+        let message = format!(
+            "the deadline ({deadline}) comes before warmup and holds are over ({least}): no release can be promoted by evidence"
+        );
+        section.sink().note(
+            section.span_of(key),
+            message,
+            format!("choose a deadline well above {least}, or shorter holds"),
+        );
     }
 }
 
@@ -210,6 +254,10 @@ fn remark_on_patience(section: &Section<'_>, key: &str, ms: Read<u64>, deadline_
     if ms.is_ok_and(|ms| ms >= deadline_ms) {
         let span = section.span_of(if section.has(key) { key } else { "deadline" });
         let message = format!("`{key}` in [plan] is not before the deadline, so it never acts");
-        section.sink().note(span, message, format!("choose `{key}` below {}", format_ms(deadline_ms)));
+        section.sink().note(
+            span,
+            message,
+            format!("choose `{key}` below {}", format_ms(deadline_ms)),
+        );
     }
 }

@@ -13,7 +13,9 @@ use super::shape::{Flag, Name, Text, Time, Whole};
 use super::sink::Read;
 use crate::judge::spec::{CheckKind, CheckSpec, RatioSpec};
 
-const NAME: Name = Name { example: "\"home\"" };
+const NAME: Name = Name {
+    example: "\"home\"",
+};
 
 /// Ten a second is the most that a probe may add to a colour's load; a probe every ten minutes says next to nothing.
 const EVERY: Time = Time {
@@ -53,9 +55,17 @@ fn read_one(mut section: Section<'_>) -> Draft {
     let get = section.required("get", &PathAndQuery);
     let every_ms = section.or("every", &EVERY, EVERY_DEFAULT_MS);
     // A probe that is made more often than the default timeout lasts gets a timeout to fit.
-    let fitting_ms = every_ms.map_or(TIMEOUT_DEFAULT_MS, |every_ms| every_ms.min(TIMEOUT_DEFAULT_MS));
+    let fitting_ms = every_ms.map_or(TIMEOUT_DEFAULT_MS, |every_ms| {
+        every_ms.min(TIMEOUT_DEFAULT_MS)
+    });
     let timeout_ms = section.or("timeout", &TIMEOUT, fitting_ms);
-    not_above(&section, "timeout", timeout_ms, "every", every_ms);
+    let timeout = Term {
+        key: "timeout",
+        ms: timeout_ms,
+        span: section.span_of("timeout"),
+        place: section.place().to_owned(),
+    };
+    not_above(&mut section, timeout, "every", every_ms);
     let expect = expect(&mut section, timeout_ms);
     let critical = section.or("critical", &Flag, true);
     let ratio = ratio(&mut section);
@@ -94,7 +104,8 @@ fn ratio(section: &mut Section<'_>) -> Read<RatioSpec> {
 }
 
 fn expect(section: &mut Section<'_>, timeout_ms: Read<u64>) -> Read<Expect> {
-    let Some(mut expect) = section.table("expect", format!("`expect` of {}", section.place()))? else {
+    let place = format!("`expect` of {}", section.place());
+    let Some(mut expect) = section.table("expect", place)? else {
         return Ok(Expect {
             status: 200,
             body_contains: None,
@@ -104,10 +115,17 @@ fn expect(section: &mut Section<'_>, timeout_ms: Read<u64>) -> Read<Expect> {
     let status = expect.or("status", &STATUS, 200);
     let body_contains = expect.optional("body_contains", &Text { example: "\"ok\"" });
     let within_ms = expect.optional("within", &TIMEOUT);
-    if let Ok(Some(within_ms)) = within_ms {
-        not_above(&expect, "within", Ok(within_ms), "timeout", timeout_ms);
-    }
+    let (span, place) = (expect.span_of("within"), expect.place().to_owned());
     expect.finish(&[]);
+    if let Ok(Some(within_ms)) = within_ms {
+        let within = Term {
+            key: "within",
+            ms: Ok(within_ms),
+            span,
+            place,
+        };
+        not_above(section, within, "timeout", timeout_ms);
+    }
     Ok(Expect {
         status: status?,
         body_contains: body_contains?,
@@ -115,11 +133,27 @@ fn expect(section: &mut Section<'_>, timeout_ms: Read<u64>) -> Read<Expect> {
     })
 }
 
-fn not_above(section: &Section<'_>, key: &str, ms: Read<u64>, bound: &str, bound_ms: Read<u64>) {
+/// A duration and where it stands.
+struct Term {
+    key: &'static str,
+    ms: Read<u64>,
+    span: Range<usize>,
+    place: String,
+}
+
+fn not_above(section: &mut Section<'_>, term: Term, bound: &'static str, bound_ms: Read<u64>) {
+    let Term {
+        key,
+        ms,
+        span,
+        place,
+    } = term;
     if let (Ok(ms), Ok(bound_ms)) = (ms, bound_ms)
         && ms > bound_ms
     {
-        let message = format!("`{key}` in {} is {}, above `{bound}` ({})", section.place(), format_ms(ms), format_ms(bound_ms));
-        section.sink().fault(section.span_of(key), message, format!("choose at most {}, or a longer `{bound}`", format_ms(bound_ms)));
+        let (found, most) = (format_ms(ms), format_ms(bound_ms));
+        let message = format!("`{key}` in {place} is {found}, above `{bound}` ({most})");
+        let remedy = format!("choose at most {most}, or a longer `{bound}`");
+        section.conflict(&[key, bound], span, message, remedy);
     }
 }

@@ -45,11 +45,21 @@ pub(super) fn check(query: &str) -> Result<(), Flaw> {
         at += query[at..].chars().next().map_or(0, char::len_utf8);
     }
     if let Some((at, c)) = open.pop() {
-        return Err(flaw(at, 1, format!("`{c}` is never closed"), "close it, or remove it"));
+        return Err(flaw(
+            at,
+            1,
+            format!("`{c}` is never closed"),
+            "close it, or remove it",
+        ));
     }
     if placeholders == 0 {
         let message = format!("no `{PLACEHOLDER}`, so both colours would be the same series");
-        return Err(flaw(0, query.len(), message, "put `{{labels}}` inside the braces, such as `{service=\"checkout\", {{labels}}}`"));
+        return Err(flaw(
+            0,
+            query.len(),
+            message,
+            "put `{{labels}}` inside the braces, such as `{service=\"checkout\", {{labels}}}`",
+        ));
     }
     Ok(())
 }
@@ -60,7 +70,9 @@ pub(super) fn check_selector(query: &str) -> Result<(), Flaw> {
     let start = query.find('{').unwrap_or(query.len());
     let end = query.rfind('}').map_or(start, |at| at + 1);
     let name = query[..start].trim();
-    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
+    let is_name = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
     // A second pair of braces means a second selector.
     let inner_close = closing_brace(query, start);
     if is_name && inner_close == Some(end - 1) && query[end..].trim().is_empty() {
@@ -110,14 +122,24 @@ fn end_of_quote(query: &str, start: usize, quote: char) -> Result<usize, Flaw> {
                 let inside = &query[start..start + at];
                 if let Some(placeholder) = inside.find(PLACEHOLDER) {
                     let message = format!("`{PLACEHOLDER}` stands in quotes");
-                    return Err(flaw(start + placeholder, PLACEHOLDER.len(), message, "take it out of the quotes: it becomes whole matchers, such as `colour=\"blue\"`"));
+                    return Err(flaw(
+                        start + placeholder,
+                        PLACEHOLDER.len(),
+                        message,
+                        "take it out of the quotes: it becomes whole matchers, such as `colour=\"blue\"`",
+                    ));
                 }
                 return Ok(start + at);
             }
             _ => {}
         }
     }
-    Err(flaw(start, 1, format!("the quote `{quote}` is never closed"), "close it"))
+    Err(flaw(
+        start,
+        1,
+        format!("the quote `{quote}` is never closed"),
+        "close it",
+    ))
 }
 
 fn end_of_placeholder(query: &str, start: usize, open: &[(usize, char)]) -> Result<usize, Flaw> {
@@ -126,11 +148,21 @@ fn end_of_placeholder(query: &str, start: usize, open: &[(usize, char)]) -> Resu
     };
     let found = &query[start..start + length];
     if found != PLACEHOLDER {
-        return Err(flaw(start, length, format!("`{found}` stands for nothing"), "write `{{labels}}`, exactly so; it is the only one"));
+        return Err(flaw(
+            start,
+            length,
+            format!("`{found}` stands for nothing"),
+            "write `{{labels}}`, exactly so; it is the only one",
+        ));
     }
     if open.last().is_none_or(|(_, c)| *c != '{') {
         let message = format!("`{PLACEHOLDER}` stands outside the braces of a selector");
-        return Err(flaw(start, length, message, "put it inside, such as `http_requests_total{ {{labels}} }`"));
+        return Err(flaw(
+            start,
+            length,
+            message,
+            "put it inside, such as `http_requests_total{ {{labels}} }`",
+        ));
     }
     Ok(start + length)
 }
@@ -143,8 +175,18 @@ fn close(open: &mut Vec<(usize, char)>, at: usize, c: char) -> Result<(), Flaw> 
     };
     match open.pop() {
         Some((_, opened)) if opened == partner => Ok(()),
-        Some((from, opened)) => Err(flaw(from, at + 1 - from, format!("`{opened}` is closed by `{c}`"), "close what was opened last first")),
-        None => Err(flaw(at, 1, format!("`{c}` closes nothing"), "remove it, or open it before")),
+        Some((from, opened)) => Err(flaw(
+            from,
+            at + 1 - from,
+            format!("`{opened}` is closed by `{c}`"),
+            "close what was opened last first",
+        )),
+        None => Err(flaw(
+            at,
+            1,
+            format!("`{c}` closes nothing"),
+            "remove it, or open it before",
+        )),
     }
 }
 
@@ -171,23 +213,50 @@ mod tests {
             ("x{a=\"b\", {{labels}}", "`{` is never closed", 1..2),
             ("x{ {{labels}} }}", "`}` closes nothing", 15..16),
             ("rate(x{ {{labels}} }[1m]", "`(` is never closed", 4..5),
-            ("x{a=\"b, {{labels}}}", "the quote `\"` is never closed", 4..5),
-            ("x{a=\"b\"}", "no `{{labels}}`, so both colours would be the same series", 0..8),
-            ("x{a=\"{{labels}}\"}", "`{{labels}}` stands in quotes", 5..15),
-            ("x{{labels}}", "`{{labels}}` stands outside the braces of a selector", 1..11),
-            ("x{ {{ labels }} }", "`{{ labels }}` stands for nothing", 3..15),
+            (
+                "x{a=\"b, {{labels}}}",
+                "the quote `\"` is never closed",
+                4..5,
+            ),
+            (
+                "x{a=\"b\"}",
+                "no `{{labels}}`, so both colours would be the same series",
+                0..8,
+            ),
+            (
+                "x{a=\"{{labels}}\"}",
+                "`{{labels}}` stands in quotes",
+                5..15,
+            ),
+            (
+                "x{{labels}}",
+                "`{{labels}}` stands outside the braces of a selector",
+                1..11,
+            ),
+            (
+                "x{ {{ labels }} }",
+                "`{{ labels }}` stands for nothing",
+                3..15,
+            ),
             ("x{ {{labels }", "`{{` is never closed", 3..5),
             ("x(y{ {{labels}} )}", "`{` is closed by `)`", 3..17),
         ];
         for (query, message, place) in cases {
             let flaw = check(query).expect_err(query);
-            assert_eq!((flaw.message.as_str(), flaw.at..flaw.at + flaw.length), (message, place), "{query}");
+            assert_eq!(
+                (flaw.message.as_str(), flaw.at..flaw.at + flaw.length),
+                (message, place),
+                "{query}"
+            );
         }
     }
 
     #[test]
     fn selectors_are_one_counter() {
-        for right in ["a:b_total{x=\"}\", {{labels}}}", " { __name__=\"a\", {{labels}} } "] {
+        for right in [
+            "a:b_total{x=\"}\", {{labels}}}",
+            " { __name__=\"a\", {{labels}} } ",
+        ] {
             assert_eq!(check_selector(right), Ok(()), "{right}");
         }
         for wrong in [

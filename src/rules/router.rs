@@ -17,17 +17,23 @@ enum Kind {
 
 const KIND: Choice<Kind> = Choice {
     words: &[("embedded", Kind::Embedded), ("haproxy", Kind::Haproxy)],
-    planned: &["nginx", "alb", "route53", "envoy", "caddy", "webhook", "exec"],
+    planned: &[
+        "nginx", "alb", "route53", "envoy", "caddy", "webhook", "exec",
+    ],
     example: "\"haproxy\"",
 };
 
-const LISTEN: HostPort = HostPort { example: "\"127.0.0.1:8080\"" };
+const LISTEN: HostPort = HostPort {
+    example: "\"127.0.0.1:8080\"",
+};
 
 /// More than any backend has; keeps one change of weight to a bounded number of commands.
 const SERVERS_MAX: usize = 256;
 
 const SERVERS: List<HaproxyName> = List {
-    of: HaproxyName { example: "\"blue1\"" },
+    of: HaproxyName {
+        example: "\"blue1\"",
+    },
     max: SERVERS_MAX,
     example: "[\"blue1\"]",
 };
@@ -59,7 +65,7 @@ pub(super) fn read(root: &mut Section<'_>, colours: &Drafts) -> Read<RouterRule>
         }
         Err(Reported) => {
             // Which keys are valid depends on the kind.
-            section.finish_missing();
+            section.finish_partly();
             Err(Reported)
         }
     }
@@ -67,7 +73,12 @@ pub(super) fn read(root: &mut Section<'_>, colours: &Drafts) -> Read<RouterRule>
 
 fn haproxy(mut section: Section<'_>, colours: &Drafts) -> Read<HaproxyRule> {
     let socket = section.required("socket", &Socket);
-    let backend = section.required("backend", &HaproxyName { example: "\"checkout\"" });
+    let backend = section.required(
+        "backend",
+        &HaproxyName {
+            example: "\"checkout\"",
+        },
+    );
     let servers = servers(&mut section, colours);
     let timeout_ms = section.or("timeout", &SOCKET_TIMEOUT, 2_000);
     section.finish(&[]);
@@ -93,7 +104,11 @@ fn servers(section: &mut Section<'_>, colours: &Drafts) -> Read<[Vec<String>; 2]
     let (first, second) = (first?, second?);
     if let Some(shared) = second.iter().find(|server| first.contains(server)) {
         let message = format!("server `{shared}` serves both colours");
-        return Err(table.sink().fault(table.span_of(names[1].as_str()), message, "give each server to one colour"));
+        return Err(table.sink().fault(
+            table.span_of(names[1].as_str()),
+            message,
+            "give each server to one colour",
+        ));
     }
     Ok([first, second])
 }
@@ -102,8 +117,16 @@ fn report_strangers(table: &Section<'_>, colours: &[Colour; 2]) {
     let known = colours.each_ref().map(Colour::as_str);
     for item in table.entries() {
         if !known.contains(&item.key.as_str()) {
-            let message = format!("`{}` in {} is not a colour of this file", item.key, table.place());
-            item.sink().fault(item.key_span.clone(), message, nearest::remedy(&item.key, &known));
+            let message = format!(
+                "`{}` in {} is not a colour of this file",
+                item.key,
+                table.place()
+            );
+            item.sink().fault(
+                item.key_span.clone(),
+                message,
+                nearest::remedy(&item.key, &known),
+            );
         }
     }
 }
@@ -114,14 +137,21 @@ fn servers_of(table: &mut Section<'_>, colour: &Colour) -> Read<Vec<String>> {
         // A misspelt colour has been reported already.
         if items.len() < 2 {
             let message = format!("no servers for colour `{colour}`");
-            table.sink().absent(table.span(), message, format!("add `{colour} = [\"{colour}1\"]`"));
+            table.sink().absent(
+                table.span(),
+                message,
+                format!("add `{colour} = [\"{colour}1\"]`"),
+            );
         }
         return Err(Reported);
     };
     let servers = SERVERS.read(item)?;
     let twice = (1..servers.len()).find(|at| servers[..*at].contains(&servers[*at]));
     match twice {
-        Some(at) => Err(item.fault(format!("server `{}` is given twice", servers[at]), "name each server once")),
+        Some(at) => Err(item.fault(
+            format!("server `{}` is given twice", servers[at]),
+            "name each server once",
+        )),
         None => Ok(servers),
     }
 }
@@ -134,10 +164,19 @@ struct HaproxyName {
 impl Shape for HaproxyName {
     type Out = String;
     fn read(&self, item: &super::section::Item<'_>) -> Read<String> {
-        let text = Text { example: self.example }.read(item)?;
-        if !text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c)) {
+        let text = Text {
+            example: self.example,
+        }
+        .read(item)?;
+        if !text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
+        {
             let message = format!("{} is not a name that HAProxy takes", item.name);
-            return Err(item.fault(message, "use letters, digits, `-`, `_`, `.` or `:`, as in HAProxy's own configuration"));
+            return Err(item.fault(
+                message,
+                "use letters, digits, `-`, `_`, `.` or `:`, as in HAProxy's own configuration",
+            ));
         }
         Ok(text)
     }
@@ -159,7 +198,12 @@ fn embedded(mut section: Section<'_>, colours: &Drafts) -> Read<EmbeddedRule> {
 }
 
 fn live(section: &mut Section<'_>, colours: &Drafts) -> Read<Colour> {
-    let written = section.optional("live", &Text { example: "\"blue\"" })?;
+    let written = section.optional(
+        "live",
+        &Text {
+            example: "\"blue\"",
+        },
+    )?;
     let Ok(colours) = colours else {
         return Err(Reported);
     };
@@ -170,6 +214,10 @@ fn live(section: &mut Section<'_>, colours: &Drafts) -> Read<Colour> {
     found.map(|draft| draft.colour.clone()).ok_or_else(|| {
         let known = colours.each_ref().map(|draft| draft.colour.as_str());
         let message = format!("`live` in [router]: `{name}` is not a colour of this file");
-        section.sink().fault(section.span_of("live"), message, nearest::remedy(&name, &known))
+        section.sink().fault(
+            section.span_of("live"),
+            message,
+            nearest::remedy(&name, &known),
+        )
     })
 }

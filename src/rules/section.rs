@@ -19,7 +19,22 @@ pub(super) struct Section<'a> {
     span: Range<usize>,
     table: &'a DeTable<'a>,
     asked: Vec<&'static str>,
-    missing: Vec<(&'static str, &'static str)>,
+    missing: Vec<Missing>,
+    conflicts: Vec<Conflict>,
+}
+
+/// Values that contradict each other.
+struct Conflict {
+    keys: Vec<&'static str>,
+    span: Range<usize>,
+    message: String,
+    remedy: String,
+}
+
+/// Keys of which one must be there and none is.
+struct Missing {
+    keys: Vec<&'static str>,
+    remedy: String,
 }
 
 /// One value of a table or an array, and what to call it.
@@ -37,7 +52,12 @@ pub(super) struct Item<'a> {
 
 impl<'a> Section<'a> {
     /// A table that a person would call `place`: `[plan]`, ``check `errors` ``.
-    pub fn new(sink: &'a Sink<'a>, place: impl Into<String>, span: Range<usize>, table: &'a DeTable<'a>) -> Self {
+    pub fn new(
+        sink: &'a Sink<'a>,
+        place: impl Into<String>,
+        span: Range<usize>,
+        table: &'a DeTable<'a>,
+    ) -> Self {
         Self {
             sink,
             place: place.into(),
@@ -45,6 +65,7 @@ impl<'a> Section<'a> {
             table,
             asked: Vec::new(),
             missing: Vec::new(),
+            conflicts: Vec::new(),
         }
     }
 
@@ -97,7 +118,11 @@ impl<'a> Section<'a> {
     }
 
     /// A table that may be left out: `[place.key]` or `key = { … }`.
-    pub fn table(&mut self, key: &'static str, place: impl Into<String>) -> Read<Option<Section<'a>>> {
+    pub fn table(
+        &mut self,
+        key: &'static str,
+        place: impl Into<String>,
+    ) -> Read<Option<Section<'a>>> {
         let place = place.into();
         self.take(key).map(|item| item.section(place)).transpose()
     }
@@ -110,18 +135,28 @@ impl<'a> Section<'a> {
         };
         let Some(array) = item.value.get_ref().as_array() else {
             let found = type_of(item.value.get_ref());
-            item.fault(format!("`{key}` must be written as `[[{key}]]`, not as {found}"), format!("write `[[{key}]]` above each {singular}"));
+            item.fault(
+                format!("`{key}` must be written as `[[{key}]]`, not as {found}"),
+                format!("write `[[{key}]]` above each {singular}"),
+            );
             return Vec::new();
         };
         (1..)
             .zip(array.iter())
-            .filter_map(|(number, value)| item.entry(number, value).section(format!("{singular} {number}")).ok())
+            .filter_map(|(number, value)| {
+                item.entry(number, value)
+                    .section(format!("{singular} {number}"))
+                    .ok()
+            })
             .collect()
     }
 
     /// Every key and value, for tables whose keys are names: sorted by key.
     pub fn entries(&self) -> Vec<Item<'a>> {
-        self.table.iter().map(|(key, value)| self.item(key, value)).collect()
+        self.table
+            .iter()
+            .map(|(key, value)| self.item(key, value))
+            .collect()
     }
 
     /// A key that exists, but not here.
@@ -131,44 +166,106 @@ impl<'a> Section<'a> {
             return Ok(());
         };
         let item = self.item(key, value);
-        Err(self.sink.fault(item.key_span, format!("{} is not allowed: {why}", item.name), remedy))
+        Err(self.sink.fault(
+            item.key_span,
+            format!("{} is not allowed: {why}", item.name),
+            remedy,
+        ))
     }
 
-    /// Marks `key` as missing; reported by [`Self::finish`] unless a misspelt key explains it.
-    pub fn missing(&mut self, key: &'static str, example: &'static str) -> Reported {
-        self.missing.push((key, example));
+    /// Marks a key as missing; reported by [`Self::finish`] unless a misspelt key explains it.
+    pub fn missing(&mut self, key: &'static str, example: &str) -> Reported {
+        self.missing_one_of(&[key], remedy_of(key, example))
+    }
+
+    /// Marks all of `keys` as missing where one would do.
+    pub fn missing_one_of(&mut self, keys: &[&'static str], remedy: impl Into<String>) -> Reported {
+        self.missing.push(Missing {
+            keys: keys.to_vec(),
+            remedy: remedy.into(),
+        });
         Reported
     }
 
+    /// Notes that the values of `keys` contradict each other; reported by [`Self::finish`] unless one of them is
+    /// misspelt or could not be read, so that only its default does.
+    pub fn conflict(
+        &mut self,
+        keys: &[&'static str],
+        span: Range<usize>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.conflicts.push(Conflict {
+            keys: keys.to_vec(),
+            span,
+            message: message.into(),
+            remedy: remedy.into(),
+        });
+    }
+
     /// Reports missing and unknown keys; `refused` were dealt with by [`Self::refuse`].
-    pub fn finish(self, refused: &[&str]) {
+    ///
+    /// Gives the valid keys that misspelt ones seem to stand for: they are neither there nor left out.
+    pub fn finish(self, refused: &[&str]) -> Vec<&'static str> {
+        self.conclude(|name| !refused.contains(&name))
+    }
+
+    /// As [`Self::finish`] where it cannot be known which keys are valid: of the unknown ones only those are reported
+    /// that explain a missing one.
+    pub fn finish_partly(self) -> Vec<&'static str> {
+        let missing = self.missing_keys();
+        self.conclude(|name| nearest::nearest(name, &missing).is_some())
+    }
+
+    fn conclude(self, is_judged: impl Fn(&str) -> bool) -> Vec<&'static str> {
+        let missing = self.missing_keys();
         let mut explained = Vec::new();
-        let missing: Vec<&str> = self.missing.iter().map(|(key, _)| *key).collect();
-        for (key, _) in self.table {
+        for key in self.table.keys() {
             let name: &str = key.get_ref();
-            if self.asked.contains(&name) || refused.contains(&name) {
+            if self.asked.contains(&name) || !is_judged(name) {
                 continue;
             }
             // What is missing is the likelier meaning.
-            let meant = nearest::nearest(name, &missing).or_else(|| nearest::nearest(name, &self.asked));
-            let remedy = meant.map_or_else(|| nearest::remedy(name, &self.asked), |meant| format!("did you mean `{meant}`?"));
+            let meant =
+                nearest::nearest(name, &missing).or_else(|| nearest::nearest(name, &self.asked));
+            let remedy = meant.map_or_else(
+                || nearest::remedy(name, &self.asked),
+                |meant| format!("did you mean `{meant}`?"),
+            );
             explained.extend(meant);
-            self.sink.fault(key.span(), format!("unknown key `{name}` in {}", self.place), remedy);
+            let message = format!("unknown key `{name}` in {}", self.place);
+            self.sink.fault(key.span(), message, remedy);
         }
-        self.report_missing(&explained);
-    }
-
-    /// Reports missing keys only: where it cannot be known which keys are valid.
-    pub fn finish_missing(self) {
-        self.report_missing(&[]);
-    }
-
-    fn report_missing(&self, explained: &[&str]) {
-        for (key, example) in &self.missing {
-            if !explained.contains(key) {
-                self.sink.absent(self.span.clone(), format!("`{key}` is missing in {}", self.place), remedy_of(key, example));
+        for Missing { keys, remedy } in self.missing {
+            if !keys.iter().any(|key| explained.contains(key)) {
+                let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+                let message = format!("{} is missing in {}", keys.join(" or "), self.place);
+                self.sink.absent(self.span.clone(), message, remedy);
             }
         }
+        for conflict in self.conflicts {
+            let is_misspelt = |key: &&str| explained.contains(key);
+            // Where lines were skipped, a key without a value may have had one.
+            let is_cut =
+                |key: &&str| self.sink.is_cut(&self.span) && !self.table.contains_key(*key);
+            if !conflict
+                .keys
+                .iter()
+                .any(|key| is_misspelt(key) || is_cut(key))
+            {
+                self.sink
+                    .fault(conflict.span, conflict.message, conflict.remedy);
+            }
+        }
+        explained
+    }
+
+    fn missing_keys(&self) -> Vec<&'static str> {
+        self.missing
+            .iter()
+            .flat_map(|missing| missing.keys.clone())
+            .collect()
     }
 
     fn take(&mut self, key: &'static str) -> Option<Item<'a>> {
@@ -177,7 +274,11 @@ impl<'a> Section<'a> {
         Some(self.item(key, value))
     }
 
-    fn item(&self, key: &Spanned<std::borrow::Cow<'a, str>>, value: &'a Spanned<DeValue<'a>>) -> Item<'a> {
+    fn item(
+        &self,
+        key: &Spanned<std::borrow::Cow<'a, str>>,
+        value: &'a Spanned<DeValue<'a>>,
+    ) -> Item<'a> {
         Item {
             sink: self.sink,
             name: format!("`{}` in {}", key.get_ref(), self.place),
@@ -206,7 +307,10 @@ impl<'a> Item<'a> {
     /// The value has a wrong type.
     pub fn wrong_type(&self, expected: &str, remedy: impl Into<String>) -> Reported {
         let found = type_of(self.value.get_ref());
-        self.fault(format!("{} must be {expected}, not {found}", self.name), remedy)
+        self.fault(
+            format!("{} must be {expected}, not {found}", self.name),
+            remedy,
+        )
     }
 
     /// One entry of an array.
@@ -224,7 +328,10 @@ impl<'a> Item<'a> {
     pub fn section(&self, place: impl Into<String>) -> Read<Section<'a>> {
         match self.value.get_ref() {
             DeValue::Table(table) => Ok(Section::new(self.sink, place, self.value.span(), table)),
-            _ => Err(self.wrong_type("a table", format!("write `{} = {{ … }}` or a header of its own", self.key))),
+            _ => Err(self.wrong_type(
+                "a table",
+                format!("write `{} = {{ … }}` or a header of its own", self.key),
+            )),
         }
     }
 

@@ -44,10 +44,16 @@ impl Shape for Text {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
         let Some(text) = item.value.get_ref().as_str() else {
-            return Err(item.wrong_type("a text in quotes", format!("write `{} = {}`", item.key, self.example)));
+            return Err(item.wrong_type(
+                "a text in quotes",
+                format!("write `{} = {}`", item.key, self.example),
+            ));
         };
         if text.trim().is_empty() {
-            return Err(item.fault(format!("{} is empty", item.name), format!("write `{} = {}`", item.key, self.example)));
+            return Err(item.fault(
+                format!("{} is empty", item.name),
+                format!("write `{} = {}`", item.key, self.example),
+            ));
         }
         Ok(text.into())
     }
@@ -76,7 +82,10 @@ pub(super) const NAME_REMEDY: &str = "use 1 to 63 letters, digits, `_` or `-`";
 impl Shape for Name {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
-        let text = Text { example: self.example }.read(item)?;
+        let text = Text {
+            example: self.example,
+        }
+        .read(item)?;
         if !is_name(&text) {
             return Err(item.fault(format!("{} is not a name", item.name), NAME_REMEDY));
         }
@@ -151,7 +160,10 @@ impl Shape for Number {
             return Err(item.wrong_type("a number", remedy()));
         };
         if !self.holds(number) {
-            return Err(item.fault(format!("{} must be {}, not {number}", item.name, self.range()), remedy()));
+            return Err(item.fault(
+                format!("{} must be {}, not {number}", item.name, self.range()),
+                remedy(),
+            ));
         }
         Ok(number)
     }
@@ -164,9 +176,13 @@ impl Shape for Number {
 fn number_of(value: &DeValue<'_>) -> Option<f64> {
     match value {
         // A float of every i64 is near enough: the ranges of the rules are small.
-        #[expect(clippy::cast_precision_loss, reason = "out of every range long before precision is lost")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "out of every range long before precision is lost"
+        )]
         DeValue::Integer(whole) => Some(
-            i64::from_str_radix(whole.as_str(), whole.radix()).map_or(f64::INFINITY, |whole| whole as f64),
+            i64::from_str_radix(whole.as_str(), whole.radix())
+                .map_or(f64::INFINITY, |whole| whole as f64),
         ),
         DeValue::Float(float) => Some(float.as_str().parse().unwrap_or(f64::INFINITY)),
         _ => None,
@@ -190,7 +206,12 @@ impl Shape for Whole {
         u16::from_str_radix(whole.as_str(), whole.radix())
             .ok()
             .filter(|number| self.range.contains(number))
-            .ok_or_else(|| item.fault(format!("{} must be {low} to {high}, not {whole}", item.name), remedy()))
+            .ok_or_else(|| {
+                item.fault(
+                    format!("{} must be {low} to {high}, not {whole}", item.name),
+                    remedy(),
+                )
+            })
     }
     fn example(&self) -> &'static str {
         self.example
@@ -210,10 +231,16 @@ impl Shape for Time {
         let text = match item.value.get_ref() {
             DeValue::String(text) => text,
             DeValue::Integer(whole) if whole.as_str().bytes().all(|b| b.is_ascii_digit()) => {
-                return Err(item.wrong_type("a duration with its unit, in quotes", format!("for seconds, write `{} = \"{whole}s\"`", item.key)));
+                return Err(item.wrong_type(
+                    "a duration with its unit, in quotes",
+                    format!("for seconds, write `{} = \"{whole}s\"`", item.key),
+                ));
             }
             _ => {
-                return Err(item.wrong_type("a duration with its unit, in quotes", format!("write `{} = {}`", item.key, self.example)));
+                return Err(item.wrong_type(
+                    "a duration with its unit, in quotes",
+                    format!("write `{} = {}`", item.key, self.example),
+                ));
             }
         };
         let Some(ms) = parse_ms(text) else {
@@ -222,8 +249,15 @@ impl Shape for Time {
         };
         if ms < self.min_ms || ms > self.max_ms {
             let (min, max) = (format_ms(self.min_ms), format_ms(self.max_ms));
-            let message = format!("{} must be {min} to {max}, not {}", item.name, format_ms(ms));
-            return Err(item.fault(message, format!("choose {min} to {max}, such as `{}`", self.example)));
+            let message = format!(
+                "{} must be {min} to {max}, not {}",
+                item.name,
+                format_ms(ms)
+            );
+            return Err(item.fault(
+                message,
+                format!("choose {min} to {max}, such as `{}`", self.example),
+            ));
         }
         Ok(ms)
     }
@@ -238,10 +272,12 @@ pub(super) struct Flag;
 impl Shape for Flag {
     type Out = bool;
     fn read(&self, item: &Item<'_>) -> Read<bool> {
-        item.value
-            .get_ref()
-            .as_bool()
-            .ok_or_else(|| item.wrong_type("`true` or `false`", format!("write `{} = true`, without quotes", item.key)))
+        item.value.get_ref().as_bool().ok_or_else(|| {
+            item.wrong_type(
+                "`true` or `false`",
+                format!("write `{} = true`, without quotes", item.key),
+            )
+        })
     }
     fn example(&self) -> &'static str {
         "true"
@@ -262,7 +298,10 @@ impl<T: Copy> Shape for Choice<T> {
     fn read(&self, item: &Item<'_>) -> Read<T> {
         let words: Vec<&str> = self.words.iter().map(|(word, _)| *word).collect();
         let Some(text) = item.value.get_ref().as_str() else {
-            return Err(item.wrong_type("a text in quotes", format!("valid: {}", nearest::list(&words))));
+            return Err(item.wrong_type(
+                "a text in quotes",
+                format!("valid: {}", nearest::list(&words)),
+            ));
         };
         if let Some((_, meaning)) = self.words.iter().find(|(word, _)| *word == text) {
             return Ok(*meaning);
@@ -293,14 +332,25 @@ impl<S: Shape> Shape for List<S> {
     type Out = Vec<S::Out>;
     fn read(&self, item: &Item<'_>) -> Read<Vec<S::Out>> {
         let Some(array) = item.value.get_ref().as_array() else {
-            return Err(item.wrong_type("a list in brackets", format!("write `{} = {}`", item.key, self.example)));
+            return Err(item.wrong_type(
+                "a list in brackets",
+                format!("write `{} = {}`", item.key, self.example),
+            ));
         };
         if array.is_empty() || array.len() > self.max {
-            let message = format!("{} must have 1 to {} entries, not {}", item.name, self.max, array.len());
+            let message = format!(
+                "{} must have 1 to {} entries, not {}",
+                item.name,
+                self.max,
+                array.len()
+            );
             return Err(item.fault(message, format!("write `{} = {}`", item.key, self.example)));
         }
         // Every entry is read before the first failure is passed on, so that all are reported.
-        let entries: Vec<Read<S::Out>> = (1..).zip(array.iter()).map(|(number, value)| self.of.read(&item.entry(number, value))).collect();
+        let entries: Vec<Read<S::Out>> = (1..)
+            .zip(array.iter())
+            .map(|(number, value)| self.of.read(&item.entry(number, value)))
+            .collect();
         entries.into_iter().collect()
     }
     fn example(&self) -> &'static str {

@@ -8,8 +8,8 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::model::Note;
 use super::Fault;
+use super::model::Note;
 
 /// Faults beyond this are not kept: nobody reads them, and a file of a MiB could hold half a million.
 const FAULTS_MAX: usize = 500;
@@ -47,11 +47,19 @@ impl<'a> Sink<'a> {
 
     /// The line (from 1) that `offset` is on.
     pub fn line(&self, offset: usize) -> usize {
-        1 + self.text.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count()
+        1 + self.text.as_bytes()[..offset]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
     }
 
     /// Something in the text is wrong.
-    pub fn fault(&self, span: Range<usize>, message: impl Into<String>, remedy: impl Into<String>) -> Reported {
+    pub fn fault(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Reported {
         let mut faults = self.faults.borrow_mut();
         if faults.len() < FAULTS_MAX {
             faults.push(Fault {
@@ -64,16 +72,33 @@ impl<'a> Sink<'a> {
     }
 
     /// Something is missing in the table that starts with `span`.
-    pub fn absent(&self, span: Range<usize>, message: impl Into<String>, remedy: impl Into<String>) -> Reported {
-        let extent = self.extent(&span);
-        if self.skipped.iter().any(|s| s.start < extent.end && extent.start < s.end) {
+    pub fn absent(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Reported {
+        if self.is_cut(&span) {
             return Reported;
         }
         self.fault(span, message, remedy)
     }
 
+    /// Whether lines were skipped in the table that starts with `span`.
+    pub fn is_cut(&self, span: &Range<usize>) -> bool {
+        let extent = self.extent(span);
+        self.skipped
+            .iter()
+            .any(|skipped| skipped.start < extent.end && extent.start < skipped.end)
+    }
+
     /// Something is missing or refers to nothing, and any table of the file could have had it.
-    pub fn absent_anywhere(&self, span: Range<usize>, message: impl Into<String>, remedy: impl Into<String>) -> Reported {
+    pub fn absent_anywhere(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Reported {
         let is_header = |s: &Range<usize>| self.text[s.clone()].trim_start().starts_with('[');
         if self.skipped.iter().any(is_header) {
             return Reported;
@@ -111,7 +136,9 @@ impl<'a> Sink<'a> {
         if is_root && self.text.starts_with('[') {
             return 0..0;
         }
-        let end = self.text[span.end..].find("\n[").map_or(self.text.len(), |at| span.end + at);
+        let end = self.text[span.end..]
+            .find("\n[")
+            .map_or(self.text.len(), |at| span.end + at);
         span.start..end
     }
 }

@@ -17,7 +17,10 @@ pub(super) enum Kind {
 }
 
 const KIND: Choice<Kind> = Choice {
-    words: &[("embedded", Kind::Embedded), ("prometheus", Kind::Prometheus)],
+    words: &[
+        ("embedded", Kind::Embedded),
+        ("prometheus", Kind::Prometheus),
+    ],
     planned: &["cloudwatch", "scrape", "http-json"],
     example: "\"prometheus\"",
 };
@@ -51,12 +54,20 @@ pub(super) fn read(root: &mut Section<'_>) -> Read<Vec<Draft>> {
     let Some(section) = root.table("sources", "[sources]")? else {
         return Ok(Vec::new());
     };
-    Ok(section.entries().iter().filter_map(|item| read_one(item).ok()).collect())
+    Ok(section
+        .entries()
+        .iter()
+        .filter_map(|item| read_one(item).ok())
+        .collect())
 }
 
 fn read_one(item: &Item<'_>) -> Read<Draft> {
     if !is_name(&item.key) {
-        return Err(item.sink().fault(item.key_span.clone(), format!("`{}` cannot name a source", item.key), NAME_REMEDY));
+        return Err(item.sink().fault(
+            item.key_span.clone(),
+            format!("`{}` cannot name a source", item.key),
+            NAME_REMEDY,
+        ));
     }
     let mut section = item.section(format!("source `{}`", item.key))?;
     let span = section.span();
@@ -70,7 +81,7 @@ fn read_one(item: &Item<'_>) -> Read<Draft> {
         }
         // Which keys are valid depends on the kind.
         Err(Reported) => {
-            section.finish_missing();
+            section.finish_partly();
             Err(Reported)
         }
     };
@@ -95,31 +106,50 @@ fn prometheus(mut section: Section<'_>) -> Read<PrometheusRule> {
 }
 
 /// The source that a check names, or the only one: its index, and its kind if that is known.
-pub(super) fn resolve(check: &mut Section<'_>, sources: &Read<Vec<Draft>>) -> Read<(usize, Read<Kind>)> {
-    let named = check.optional("source", &Text { example: "\"metrics\"" })?;
+pub(super) fn resolve(
+    check: &mut Section<'_>,
+    sources: &Read<Vec<Draft>>,
+) -> Read<(usize, Read<Kind>)> {
+    let named = check.optional(
+        "source",
+        &Text {
+            example: "\"metrics\"",
+        },
+    )?;
     let Ok(sources) = sources else {
         return Err(Reported);
     };
     let sink = check.sink();
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let at = match (named, sources.as_slice()) {
-        (Some(name), _) => names.iter().position(|known| *known == name).ok_or_else(|| {
-            let message = format!("{} names the source `{name}`, which this file does not have", check.place());
-            let remedy = if names.is_empty() {
-                format!("add `[sources.{name}]` with its `kind`")
-            } else {
-                nearest::remedy(&name, &names)
-            };
-            sink.absent_anywhere(check.span_of("source"), message, remedy)
-        })?,
+        (Some(name), _) => names
+            .iter()
+            .position(|known| *known == name)
+            .ok_or_else(|| {
+                let message = format!(
+                    "{} names the source `{name}`, which this file does not have",
+                    check.place()
+                );
+                let remedy = if names.is_empty() {
+                    format!("add `[sources.{name}]` with its `kind`")
+                } else {
+                    nearest::remedy(&name, &names)
+                };
+                sink.absent_anywhere(check.span_of("source"), message, remedy)
+            })?,
         (None, [_]) => 0,
         (None, []) => {
             let message = format!("{} has no source, and the file has none", check.place());
-            return Err(sink.absent_anywhere(check.span(), message, "add `[sources.metrics]` with its `kind`"));
+            return Err(sink.absent_anywhere(
+                check.span(),
+                message,
+                "add `[sources.metrics]` with its `kind`",
+            ));
         }
         (None, _) => {
-            let message = format!("{} has no `source`, and the file has several", check.place());
-            return Err(sink.absent(check.span(), message, format!("add `source = \"{}\"`, or another of {}", names[0], nearest::list(&names))));
+            let all = nearest::list(&names);
+            let remedy = format!("add `source = \"{}\"`: the file has {all}", names[0]);
+            return Err(check.missing_one_of(&["source"], remedy));
         }
     };
     sources[at].used.set(true);
@@ -127,11 +157,19 @@ pub(super) fn resolve(check: &mut Section<'_>, sources: &Read<Vec<Draft>>) -> Re
 }
 
 /// The sources as the daemon uses them.
-pub(super) fn finish(sink: &Sink<'_>, drafts: Read<Vec<Draft>>, router: &Read<RouterRule>, tick_ms: Read<u64>) -> Read<Vec<SourceRule>> {
+pub(super) fn finish(
+    sink: &Sink<'_>,
+    drafts: Read<Vec<Draft>>,
+    router: &Read<RouterRule>,
+    tick_ms: Read<u64>,
+) -> Read<Vec<SourceRule>> {
     let mut rules = Vec::new();
     for draft in drafts? {
         remark(sink, &draft, router, tick_ms);
-        rules.push(draft.rule.map(|kind| SourceRule { name: draft.name, kind }));
+        rules.push(draft.rule.map(|kind| SourceRule {
+            name: draft.name,
+            kind,
+        }));
     }
     rules.into_iter().collect()
 }
@@ -139,16 +177,32 @@ pub(super) fn finish(sink: &Sink<'_>, drafts: Read<Vec<Draft>>, router: &Read<Ro
 fn remark(sink: &Sink<'_>, draft: &Draft, router: &Read<RouterRule>, tick_ms: Read<u64>) {
     let Draft { name, span, .. } = draft;
     if draft.kind == Ok(Kind::Embedded) && matches!(router, Ok(RouterRule::Haproxy(_))) {
-        let message = format!("source `{name}` tells what the embedded router saw, and the router is another one");
-        sink.fault(span.clone(), message, "use `[router] kind = \"embedded\"`, or a source of kind `prometheus`");
+        let message = format!(
+            "source `{name}` tells what the embedded router saw, and the router is another one"
+        );
+        sink.fault(
+            span.clone(),
+            message,
+            "use `[router] kind = \"embedded\"`, or a source of kind `prometheus`",
+        );
     }
     if !draft.used.get() {
-        sink.note(span.clone(), format!("source `{name}` is not used by any check"), "remove it, or name it in a check");
+        sink.note(
+            span.clone(),
+            format!("source `{name}` is not used by any check"),
+            "remove it, or name it in a check",
+        );
     }
-    if let (Ok(SourceKind::Prometheus(rule)), Some(at), Ok(tick_ms)) = (&draft.rule, &draft.timeout, tick_ms)
+    if let (Ok(SourceKind::Prometheus(rule)), Some(at), Ok(tick_ms)) =
+        (&draft.rule, &draft.timeout, tick_ms)
         && rule.timeout_ms > tick_ms
     {
-        let message = format!("source `{name}` may take longer than a tick, and the tick waits for it");
-        sink.note(at.clone(), message, "choose a `timeout` not above `tick` in [plan]");
+        let message =
+            format!("source `{name}` may take longer than a tick, and the tick waits for it");
+        sink.note(
+            at.clone(),
+            message,
+            "choose a `timeout` not above `tick` in [plan]",
+        );
     }
 }

@@ -42,9 +42,20 @@ pub(super) fn repair(text: &str) -> Repaired {
             break;
         };
         let span = span_of(first, text);
-        let at = span.start;
-        let skip = statement(&repaired.text, table.get_ref(), at, &errors);
-        repaired.faults.push(fault(text, first, span));
+        let value = value_around(table.get_ref(), span.start);
+        let end = value
+            .as_ref()
+            .and_then(|value| unclosed(text, value, &errors));
+        let (error, span, skip) = match (value, end) {
+            // A value that is never closed runs on to where the parser gave up; what it swallowed is not part of it.
+            (Some(value), Some(error)) => {
+                let line = lines(text, value.start..value.start);
+                (error, value.start..line.end, line)
+            }
+            (Some(value), None) => (first, span, lines(text, value)),
+            (None, _) => (first, span.clone(), statement(text, span.start)),
+        };
+        repaired.faults.push(fault(text, error, span));
         if repaired.text[skip.clone()].trim().is_empty() {
             break;
         }
@@ -60,25 +71,30 @@ fn span_of(error: &Error, text: &str) -> Range<usize> {
     text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end)
 }
 
-/// The lines of the statement that holds offset `at`.
-fn statement(text: &str, table: &DeTable<'_>, at: usize, errors: &[Error]) -> Range<usize> {
-    let Some(value) = value_around(table, at) else {
-        let line = lines(text, at..at);
-        return if text[line.clone()].trim_start().starts_with('[') {
-            line.start..next_header(text, line.end)
-        } else {
-            line
-        };
+/// The error that says that `value` has no end, if there is one.
+fn unclosed<'e>(text: &str, value: &Range<usize>, errors: &'e [Error]) -> Option<&'e Error> {
+    let written = &text[value.clone()];
+    let is_closed = match written.as_bytes() {
+        [b'[', .., last] => *last == b']',
+        [b'{', .., last] => *last == b'}',
+        _ => false,
     };
-    // A value that was never closed runs on to where the parser gave up; what it swallowed is not part of it.
-    let unclosed = errors
-        .iter()
-        .any(|error| error.span().is_some_and(|span| span.start >= value.end) && error.message().starts_with("unclosed"))
-        || at >= value.end;
-    if unclosed {
-        lines(text, value.start..value.start)
+    errors.iter().filter(|_| !is_closed).find(|error| {
+        let message = error.message();
+        let is_list =
+            message.starts_with("unclosed array") || message.starts_with("unclosed inline");
+        let is_string = message.starts_with("invalid") && message.contains(" string, expected");
+        span_of(error, text).start >= value.end && (is_list || is_string)
+    })
+}
+
+/// The lines of the statement without a value that holds offset `at`: a header goes with its table.
+fn statement(text: &str, at: usize) -> Range<usize> {
+    let line = lines(text, at..at);
+    if text[line.clone()].trim_start().starts_with('[') {
+        line.start..next_header(text, line.end)
     } else {
-        lines(text, value)
+        line
     }
 }
 
@@ -104,7 +120,10 @@ fn value_around(table: &DeTable<'_>, at: usize) -> Option<Range<usize>> {
 
 /// Whether a table is written in braces: then everything in it lies within its span.
 fn inner_is_inline(span: Range<usize>, table: &DeTable<'_>) -> bool {
-    !span.is_empty() && table.iter().all(|(key, _)| span.start < key.span().start && key.span().end <= span.end)
+    !span.is_empty()
+        && table
+            .iter()
+            .all(|(key, _)| span.start < key.span().start && key.span().end <= span.end)
 }
 
 fn holds(span: &Range<usize>, at: usize) -> bool {
@@ -114,37 +133,58 @@ fn holds(span: &Range<usize>, at: usize) -> bool {
 /// The whole lines that `span` touches, without the last line's end.
 fn lines(text: &str, span: Range<usize>) -> Range<usize> {
     let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
+    let end = text[span.end..]
+        .find('\n')
+        .map_or(text.len(), |at| span.end + at);
     start..end
 }
 
 /// Where the next table header after `from` starts, or the end.
 fn next_header(text: &str, from: usize) -> usize {
-    text[from..].find("\n[").map_or(text.len(), |at| from + at + 1)
+    text[from..]
+        .find("\n[")
+        .map_or(text.len(), |at| from + at + 1)
 }
 
 /// Overwrites with blanks, byte for byte, and keeps the lines.
 fn blank(text: &mut String, range: &Range<usize>) {
-    let blanks: String = text[range.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+    let blanks: String = text[range.clone()]
+        .bytes()
+        .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
+        .collect();
     text.replace_range(range.clone(), &blanks);
 }
 
 /// The parser's error in words that name the remedy.
 fn fault(text: &str, error: &Error, span: Range<usize>) -> Fault {
-    let span = token(text, span);
+    let span = if error.message().starts_with("key with no value") {
+        trimmed(text, lines(text, span))
+    } else {
+        token(text, span)
+    };
     let shown = &text[span.clone()];
-    let (message, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
+    let (message, expected) = error
+        .message()
+        .split_once(", expected ")
+        .unwrap_or((error.message(), ""));
     let remedy = match message {
         "string values must be quoted" if shown == "=" => "write a value after it".into(),
-        "string values must be quoted" if shown.len() <= 60 => format!("write `\"{}\"`", shown.trim_matches(['"', '\''])),
+        "string values must be quoted" if shown.len() <= 60 => {
+            format!("write `\"{}\"`", shown.trim_matches(['"', '\'']))
+        }
         "string values must be quoted" => "put it in quotes".into(),
-        "key with no value" => "write `key = value`".into(),
+        "key with no value" => "put `=` between key and value".into(),
         "duplicate key" => "it stands in this table already: keep one of the two".into(),
-        "unexpected key or value" => "one key and value to a line; a text with `\"` in it goes in single quotes: `'…'`".into(),
+        "unexpected key or value" => {
+            "one key and value to a line; a text with `\"` in it goes in single quotes: `'…'`"
+                .into()
+        }
         "invalid boolean" => "write `true` or `false`".into(),
         _ if message.starts_with("unclosed table") => "close the header: `[name]`".into(),
         _ if message.starts_with("unclosed array table") => "close the header: `[[name]]`".into(),
-        _ if message.starts_with("unclosed") || message.ends_with(" string") => format!("close it with {expected}"),
+        _ if message.starts_with("unclosed") || message.ends_with(" string") => {
+            format!("close it with {expected}")
+        }
         _ if expected.is_empty() => "see https://toml.io/en/v1.0.0 for what is valid".into(),
         _ => format!("expected {expected}"),
     };
@@ -153,6 +193,13 @@ fn fault(text: &str, error: &Error, span: Range<usize>) -> Fault {
         message: format!("not valid TOML: {message}"),
         remedy,
     }
+}
+
+/// Without the blanks around.
+fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
+    let inside = &text[span.clone()];
+    let start = span.start + inside.len() - inside.trim_start().len();
+    start..start + inside.trim().len()
 }
 
 /// The parser points between characters where something is missing: widens that to the word there, or the one before.
@@ -185,7 +232,12 @@ mod tests {
         let found: Vec<(&str, &str)> = repaired
             .faults
             .iter()
-            .map(|fault| (&text[fault.span.0..fault.span.0 + fault.span.1], fault.message.trim_start_matches("not valid TOML: ")))
+            .map(|fault| {
+                (
+                    &text[fault.span.0..fault.span.0 + fault.span.1],
+                    fault.message.trim_start_matches("not valid TOML: "),
+                )
+            })
             .collect();
         assert_eq!(found, expected, "{text:?}");
         assert!(repaired.clean, "{text:?}");
@@ -198,19 +250,30 @@ mod tests {
     fn a_key_without_a_value_does_not_end_the_reading() {
         check(
             "a = 1\ntolerance 1.5\nb = 5s\nc = 3\n",
-            &[("1.5", "key with no value"), ("5s", "string values must be quoted")],
+            &[
+                ("tolerance 1.5", "key with no value"),
+                ("5s", "string values must be quoted"),
+            ],
             "a = 1 c = 3",
         );
     }
 
     #[test]
     fn an_array_that_is_not_closed_is_told_once() {
-        check("a = [1, 2\nb = 2\n[c]\nd = 1\n", &[("b", "missing comma between array elements")], "b = 2 [c] d = 1");
+        check(
+            "a = [1, 2\nb = 2\n[c]\nd = 1\n",
+            &[("[1, 2", "unclosed array")],
+            "b = 2 [c] d = 1",
+        );
     }
 
     #[test]
     fn an_array_over_lines_goes_as_a_whole() {
-        check("a = [\n 1,\n x,\n 3,\n]\nb = 2\n", &[("x", "string values must be quoted")], "b = 2");
+        check(
+            "a = [\n 1,\n x,\n 3,\n]\nb = 2\n",
+            &[("x", "string values must be quoted")],
+            "b = 2",
+        );
     }
 
     #[test]
@@ -224,12 +287,24 @@ mod tests {
 
     #[test]
     fn a_string_that_is_not_closed_swallows_nothing() {
-        check("a = \"\"\"foo\nb = 2\n", &[("2", "invalid multi-line basic string")], "b = 2");
-        check("a = \"foo\nb = 2\n", &[("\"foo", "invalid basic string")], "b = 2");
+        check(
+            "a = \"\"\"foo\nb = 2\n",
+            &[("\"\"\"foo", "invalid multi-line basic string")],
+            "b = 2",
+        );
+        check(
+            "a = \"foo\nb = 2\n",
+            &[("\"foo", "invalid basic string")],
+            "b = 2",
+        );
     }
 
     #[test]
     fn keys_and_tables_given_twice() {
-        check("a = 1\na = 2\n[t]\nx = 1\n[t]\ny = 1\n", &[("a", "duplicate key"), ("t", "duplicate key")], "a = 1 [t] x = 1");
+        check(
+            "a = 1\na = 2\n[t]\nx = 1\n[t]\ny = 1\n",
+            &[("a", "duplicate key"), ("t", "duplicate key")],
+            "a = 1 [t] x = 1",
+        );
     }
 }
