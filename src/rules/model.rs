@@ -167,8 +167,10 @@ pub struct Expect {
 pub struct Note {
     /// Where in the text (byte offset, length).
     pub span: (usize, usize),
-    /// What was noticed and what would be better.
+    /// What was noticed.
     pub message: String,
+    /// What would be better.
+    pub remedy: String,
 }
 
 /// A rule file that was read from disk.

@@ -1,0 +1,16 @@
+//! Rule files as people write them: what compiles, to what, and what is said of the rest.
+
+#[path = "rules/common.rs"]
+mod common;
+#[path = "rules/cross.rs"]
+mod cross;
+#[path = "rules/fuzz.rs"]
+mod fuzz;
+#[path = "rules/keys.rs"]
+mod keys;
+#[path = "rules/kinds.rs"]
+mod kinds;
+#[path = "rules/valid.rs"]
+mod valid;
+#[path = "rules/whole.rs"]
+mod whole;
