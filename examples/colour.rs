@@ -97,7 +97,8 @@ impl Colour {
     fn metrics(&self) -> String {
         let mut text = String::from("# TYPE http_requests_total counter\n");
         for (code, counter) in [(200, &self.ok), (500, &self.failed)] {
-            let _ = writeln!(text, "http_requests_total{{code=\"{code}\"}} {}", counter.load(Ordering::Relaxed));
+            let _ =
+                writeln!(text, "http_requests_total{{code=\"{code}\"}} {}", counter.load(Ordering::Relaxed));
         }
         text += "# TYPE http_request_duration_seconds histogram\n";
         let mut total = 0;
@@ -107,7 +108,12 @@ impl Colour {
             let _ = writeln!(text, "http_request_duration_seconds_bucket{{le=\"{bound}\"}} {total}");
         }
         let sum_us = self.sum_us.load(Ordering::Relaxed);
-        let _ = writeln!(text, "http_request_duration_seconds_sum {}.{:06}", sum_us / 1_000_000, sum_us % 1_000_000);
+        let _ = writeln!(
+            text,
+            "http_request_duration_seconds_sum {}.{:06}",
+            sum_us / 1_000_000,
+            sum_us % 1_000_000
+        );
         let _ = writeln!(text, "http_request_duration_seconds_count {total}");
         text
     }

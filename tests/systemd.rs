@@ -18,7 +18,8 @@ fn copy(dir: &tempfile::TempDir) -> String {
 #[test]
 fn systemd_finds_nothing_to_complain_about() {
     let dir = tempfile::tempdir().unwrap();
-    let output = Command::new("systemd-analyze").args(["verify", &copy(&dir)]).output().expect("systemd is installed");
+    let output =
+        Command::new("systemd-analyze").args(["verify", &copy(&dir)]).output().expect("systemd is installed");
     // It exits 0 on bad values and says so on standard error only.
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && stderr.is_empty(), "{stderr}");

@@ -24,7 +24,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("api", &["sample", "release", "judge", "daemon", "client"]),
     (
         "cli",
-        &["sample", "judge", "release", "rules", "source", "probe", "router", "journal", "replay", "daemon", "api", "client", "demo"],
+        &[
+            "sample", "judge", "release", "rules", "source", "probe", "router", "journal", "replay",
+            "daemon", "api", "client", "demo",
+        ],
     ),
     ("demo", &["sample", "judge", "release", "rules", "journal", "daemon", "api", "client", "cli"]),
 ];
@@ -32,8 +35,21 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 /// The pure half, and what it must not know.
 const PURE: &[&str] = &["sample", "evidence", "judge", "release", "rules"];
 const IMPURE: &[&str] = &[
-    "tokio", "std::fs", "std::net", "std::env", "std::process", "Instant", "SystemTime", "HashMap", "HashSet", "tracing", "rand::",
-    "async fn", "println!", "std::thread", "std::io",
+    "tokio",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "Instant",
+    "SystemTime",
+    "HashMap",
+    "HashSet",
+    "tracing",
+    "rand::",
+    "async fn",
+    "println!",
+    "std::thread",
+    "std::io",
 ];
 
 /// What is nowhere in the tree.
@@ -54,7 +70,8 @@ impl File {
 
     /// Lines with their numbers, without comments and without what is only for tests.
     fn code(&self) -> Vec<(usize, &str)> {
-        let of_tests = self.path.ends_with("tests.rs") || self.path.components().any(|part| part.as_os_str() == "tests");
+        let of_tests =
+            self.path.ends_with("tests.rs") || self.path.components().any(|part| part.as_os_str() == "tests");
         if of_tests { Vec::new() } else { code(&self.text) }
     }
 }
@@ -121,12 +138,20 @@ fn modules_name_only_what_they_may() {
     for file in sources(&["src"]) {
         let Some(module) = file.module().filter(|module| !["lib", "main"].contains(module)) else { continue };
         let Some((_, allowed)) = MAY_NAME.iter().find(|(name, _)| *name == module) else {
-            findings.add(&file, 1, &format!("`{module}` is a new room: say in tests/tidy.rs what it may name"));
+            findings.add(
+                &file,
+                1,
+                &format!("`{module}` is a new room: say in tests/tidy.rs what it may name"),
+            );
             continue;
         };
         for (number, line) in file.code() {
             for name in named(line).into_iter().filter(|name| *name != module && !allowed.contains(name)) {
-                findings.add(&file, number, &format!("`{module}` must not name `{name}`: move the code or the wall"));
+                findings.add(
+                    &file,
+                    number,
+                    &format!("`{module}` must not name `{name}`: move the code or the wall"),
+                );
             }
         }
     }
@@ -136,10 +161,16 @@ fn modules_name_only_what_they_may() {
 #[test]
 fn the_pure_half_is_pure() {
     let mut findings = Findings::default();
-    for file in sources(&["src"]).iter().filter(|file| file.module().is_some_and(|module| PURE.contains(&module))) {
+    for file in
+        sources(&["src"]).iter().filter(|file| file.module().is_some_and(|module| PURE.contains(&module)))
+    {
         for (number, line) in file.code() {
             for word in IMPURE.iter().filter(|word| line.contains(**word)) {
-                findings.add(file, number, &format!("`{word}` does not belong into the pure half: move it to the shell"));
+                findings.add(
+                    file,
+                    number,
+                    &format!("`{word}` does not belong into the pure half: move it to the shell"),
+                );
             }
         }
     }
@@ -152,7 +183,11 @@ fn files_are_short_and_introduce_themselves() {
     for file in sources(&["src", "tests", "examples", "benches"]) {
         let lines = file.text.lines().count();
         if lines > LINES_MAX {
-            findings.add(&file, lines, &format!("{lines} lines, at most {LINES_MAX}: a second room hides in it"));
+            findings.add(
+                &file,
+                lines,
+                &format!("{lines} lines, at most {LINES_MAX}: a second room hides in it"),
+            );
         }
         if !file.text.starts_with("//!") {
             findings.add(&file, 1, "say with `//!` what this is, why, and where its neighbours are");
@@ -178,7 +213,10 @@ fn nothing_is_left_unfinished_and_nothing_panics_on_purpose() {
         }
         if file.module().is_some() {
             for (number, line) in file.code() {
-                for word in [".unwrap()", ".expect(", "panic!(", "unreachable!("].iter().filter(|word| line.contains(**word)) {
+                for word in [".unwrap()", ".expect(", "panic!(", "unreachable!("]
+                    .iter()
+                    .filter(|word| line.contains(**word))
+                {
                     findings.add(&file, number, &format!("`{word}` can end the daemon: give an error"));
                 }
             }
@@ -193,7 +231,9 @@ fn the_map_names_real_places() {
         let text = std::fs::read_to_string(root().join(page)).unwrap();
         let roots = ["src/", "docs/", "rules/", "tests/", "systemd/", "examples/", "fixtures/", "benches/"];
         let mut seen = 0;
-        for name in text.split(['`', '(', ')', ']']).filter(|part| roots.iter().any(|root| part.starts_with(root))) {
+        for name in
+            text.split(['`', '(', ')', ']']).filter(|part| roots.iter().any(|root| part.starts_with(root)))
+        {
             let path = name.split([' ', '#', '\n']).next().unwrap_or(name);
             assert!(root().join(path).exists(), "{page} names {path}, which is not there");
             seen += 1;
@@ -206,7 +246,10 @@ fn the_map_names_real_places() {
 fn every_wall_has_its_module() {
     let modules: Vec<File> = sources(&["src"]);
     for (name, _) in MAY_NAME {
-        assert!(modules.iter().any(|file| file.module() == Some(name)), "tests/tidy.rs speaks of `{name}`, which is gone");
+        assert!(
+            modules.iter().any(|file| file.module() == Some(name)),
+            "tests/tidy.rs speaks of `{name}`, which is gone"
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failed};
-use crate::rules::diagnostics::{self, Diagnostic};
+use crate::rules::diagnostics::{self, Diagnostic, Severity};
 use crate::rules::model::RuleFile;
 
 /// A rule file larger than this is none.
@@ -22,8 +22,9 @@ pub struct Loaded {
 impl Loaded {
     /// All files' rules, or the errors on standard error and exit code 2.
     pub fn all_valid(self) -> Result<Vec<RuleFile>, Failed> {
-        let errors = self.diagnostics.iter().filter(|d| d.is_error()).count();
+        let errors = self.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
         if errors == 0 {
+            one_file_per_service(&self.files)?;
             return Ok(self.files);
         }
         eprint!("{}", self.rendered);
@@ -37,20 +38,20 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Failed> {
     let mut loaded = Loaded { files: Vec::new(), diagnostics: Vec::new(), rendered: String::new() };
     for path in expand(paths)? {
         let text = read(&path)?;
-        let name = path.display().to_string();
-        match crate::rules::compile(&text) {
-            Ok((rules, notes)) => {
-                loaded.rendered += &diagnostics::render_notes(&name, &text, &notes);
-                loaded.diagnostics.extend(diagnostics::list_notes(&name, &text, &notes));
-                loaded.files.push(RuleFile { path, rules, notes });
+        let found = match crate::rules::load(&path, &text) {
+            Ok(file) => {
+                let notes = diagnostics::of_notes(&path, &text, &file.notes);
+                loaded.files.push(file);
+                notes
             }
-            Err(faults) => {
-                loaded.rendered += &diagnostics::render_faults(&name, &text, &faults);
-                loaded.diagnostics.extend(diagnostics::list_faults(&name, &text, &faults));
-            }
+            Err(faults) => faults,
+        };
+        if !found.is_empty() && !loaded.rendered.is_empty() {
+            loaded.rendered.push('\n');
         }
+        loaded.rendered += &diagnostics::render(&text, &found);
+        loaded.diagnostics.extend(found);
     }
-    one_file_per_service(&loaded.files)?;
     Ok(loaded)
 }
 

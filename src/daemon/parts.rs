@@ -60,7 +60,7 @@ fn addresses(rules: &Rules) -> Result<[(Colour, Url); 2], PartError> {
 pub async fn router(rules: &Rules) -> Result<RouterPart, PartError> {
     match &rules.router {
         RouterRule::Haproxy(rule) => {
-            Ok(RouterPart { router: Arc::new(HaproxyRouter::new(rule, colours(rules))), recorder: None })
+            Ok(RouterPart { router: Arc::new(HaproxyRouter::new(rule, colours(rules))?), recorder: None })
         }
         RouterRule::Embedded(rule) => {
             let router = EmbeddedRouter::start(rule, addresses(rules)?).await?;
@@ -96,7 +96,9 @@ pub fn sources(rules: &Rules, recorder: Option<&Recorder>) -> Result<Vec<Box<dyn
                 let recorder = recorder.ok_or_else(|| {
                     failed(&"the embedded source needs the embedded router: set [router] kind = \"embedded\"")
                 })?;
-                Box::new(EmbeddedSource::new(recorder.clone(), checks, colours(rules)))
+                let source =
+                    EmbeddedSource::new(recorder.clone(), checks, colours(rules)).map_err(|e| failed(&e))?;
+                Box::new(source)
             }
         });
     }
@@ -111,7 +113,7 @@ pub fn prober(rules: &Rules) -> Result<Option<Prober>, PartError> {
     if rules.probes.is_empty() {
         return Ok(None);
     }
-    let client = (crate::client::builder().pool_max_idle_per_host(0).build())
+    let client = crate::probe::client()
         .map_err(|error| PartError::Other(format!("cannot make the probes' client: {error}")))?;
     Ok(Some(Prober::new(&rules.probes, addresses(rules)?, client)))
 }

@@ -2,8 +2,7 @@
 //!
 //! For each quantile a bound of the histogram is chosen from the live colour's *earlier* ticks, and a request above it
 //! is a bad event of the share test. The choice uses the past only, so the evidence stays valid while it moves. It is
-//! the highest bound that at least the quantile's share of live requests exceeded: a bound above would leave no bad
-//! events to compare.
+//! the bound that a share of live requests nearest to the quantile's exceeded: histograms have few bounds.
 
 use super::measure::{Charge, Measure, Measurement};
 use super::numbers::{percent, significant};
@@ -62,22 +61,27 @@ impl Past {
         }
     }
 
-    /// The highest bound that at least `1 - quantile` of the past exceeded, else the lowest.
+    /// The bound that a share of the past nearest to `1 - quantile` exceeded, by ratio; the lower of two that are
+    /// equal, which sees more. A bound that nothing exceeded has nothing to compare.
     fn bound_at(&self, quantile: f64) -> Option<f64> {
         let total: f64 = self.counts.iter().sum();
         if total < PAST_MIN {
             return None;
         }
         let mut above = total;
-        let mut chosen = self.bounds.first().copied();
+        let mut nearest: Option<(f64, f64)> = None;
         for (bound, count) in self.bounds.iter().zip(&self.counts) {
             above -= count;
-            if above < (1.0 - quantile) * total {
+            // Half an event: less is what rounding leaves of none.
+            if above < 0.5 {
                 break;
             }
-            chosen = Some(*bound);
+            let distance = (above / total / (1.0 - quantile)).ln().abs();
+            if nearest.is_none_or(|(_, known)| distance < known) {
+                nearest = Some((*bound, distance));
+            }
         }
-        chosen
+        nearest.map(|(bound, _)| bound).or_else(|| self.bounds.first().copied())
     }
 }
 
@@ -248,8 +252,8 @@ mod tests {
         let mut past = Past::default();
         assert_eq!(past.bound_at(0.9), None);
         past.add(&[0.1, 0.2, 0.5, 1.0], &[880, 0, 100, 20, 0]);
-        assert_eq!(past.bound_at(0.5), Some(0.1), "half of them are faster than every bound");
-        assert_eq!(past.bound_at(0.9), Some(0.2));
+        assert_eq!(past.bound_at(0.5), Some(0.1), "the nearest there is");
+        assert_eq!(past.bound_at(0.9), Some(0.1), "as good as 0.2, and sees more");
         assert_eq!(past.bound_at(0.99), Some(0.5));
         assert_eq!(past.bound_at(0.999), Some(0.5), "nothing is above 1.0");
         past.add(&[1.0, 2.0], &[100, 0, 0]);

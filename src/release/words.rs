@@ -172,7 +172,7 @@ fn wanted(release: &Release) -> &'static str {
     match (release.phase, release.plan.advance) {
         _ if blind => "samples",
         (Phase::Step { index, .. }, Advance::Unharmed) if index + 1 < release.plan.steps.len() => {
-            "a sight of every critical check without evidence for harm"
+            "every critical check to be seen without a sign of harm"
         }
         _ => "proof of no harm",
     }

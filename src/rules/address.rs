@@ -19,23 +19,16 @@ pub(super) struct Address {
 impl Shape for Address {
     type Out = Url;
     fn read(&self, item: &Item<'_>) -> Read<Url> {
-        let text = Text {
-            example: self.example,
-        }
-        .read(item)?;
+        let text = Text { example: self.example }.read(item)?;
         let remedy = || format!("write `{} = {}`", item.key, self.example);
-        let url = Url::parse(&text).map_err(|why| {
-            item.fault(format!("{} is not an address: {why}", item.name), remedy())
-        })?;
+        let url = Url::parse(&text)
+            .map_err(|why| item.fault(format!("{} is not an address: {why}", item.name), remedy()))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(secret(item));
         }
         if !matches!(url.scheme(), "http" | "https") {
-            let message = format!(
-                "{} must start with `http://` or `https://`, not `{}:`",
-                item.name,
-                url.scheme()
-            );
+            let message =
+                format!("{} must start with `http://` or `https://`, not `{}:`", item.name, url.scheme());
             return Err(item.fault(message, remedy()));
         }
         if url.query().is_some() || url.fragment().is_some() {
@@ -74,10 +67,7 @@ pub(super) struct HostPort {
 impl Shape for HostPort {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
-        let text = Text {
-            example: self.example,
-        }
-        .read(item)?;
+        let text = Text { example: self.example }.read(item)?;
         if !is_host_port(&text) {
             let message = format!("{} is not `host:port`", item.name);
             return Err(item.fault(message, format!("write `{} = {}`", item.key, self.example)));
@@ -95,20 +85,13 @@ pub(super) struct Socket;
 impl Shape for Socket {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
-        let text = Text {
-            example: self.example(),
-        }
-        .read(item)?;
+        let text = Text { example: self.example() }.read(item)?;
         let is_path = text.starts_with('/') && !text.chars().any(char::is_control);
         if !is_path && !is_host_port(&text) {
             let message = format!("{} is neither an absolute path nor `host:port`", item.name);
             return Err(item.fault(
                 message,
-                format!(
-                    "write `{} = {}`, as in HAProxy's `stats socket`",
-                    item.key,
-                    self.example()
-                ),
+                format!("write `{} = {}`, as in HAProxy's `stats socket`", item.key, self.example()),
             ));
         }
         Ok(text)
@@ -135,10 +118,7 @@ pub(super) struct PathAndQuery;
 impl Shape for PathAndQuery {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
-        let text = Text {
-            example: self.example(),
-        }
-        .read(item)?;
+        let text = Text { example: self.example() }.read(item)?;
         let flaw = if !text.starts_with('/') {
             "must start with `/`"
         } else if text.starts_with("//") || text.starts_with("/\\") {
@@ -166,24 +146,10 @@ mod tests {
 
     #[test]
     fn host_and_port() {
-        for right in [
-            "127.0.0.1:8080",
-            "[::1]:80",
-            "localhost:0",
-            "haproxy.internal:9999",
-        ] {
+        for right in ["127.0.0.1:8080", "[::1]:80", "localhost:0", "haproxy.internal:9999"] {
             assert!(is_host_port(right), "{right}");
         }
-        for wrong in [
-            "127.0.0.1",
-            ":80",
-            "::1:80",
-            "host:",
-            "host:70000",
-            "host:+1",
-            "a b:1",
-            "host:80:80",
-        ] {
+        for wrong in ["127.0.0.1", ":80", "::1:80", "host:", "host:70000", "host:+1", "a b:1", "host:80:80"] {
             assert!(!is_host_port(wrong), "{wrong}");
         }
     }

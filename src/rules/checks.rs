@@ -9,9 +9,7 @@ use super::section::Section;
 use super::shape::{Choice, End, Flag, Name, Number, Text, Time};
 use super::sink::{Read, Reported};
 use super::sources::{self, Kind as SourceKind};
-use crate::judge::spec::{
-    Bound, CheckKind, CheckSpec, Direction, RatioSpec, ValueLimit, ValueSpec,
-};
+use crate::judge::spec::{Bound, CheckKind, CheckSpec, Direction, RatioSpec, ValueLimit, ValueSpec};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -21,41 +19,23 @@ enum Kind {
 }
 
 const KIND: Choice<Kind> = Choice {
-    words: &[
-        ("ratio", Kind::Ratio),
-        ("latency", Kind::Latency),
-        ("value", Kind::Value),
-    ],
+    words: &[("ratio", Kind::Ratio), ("latency", Kind::Latency), ("value", Kind::Value)],
     planned: &[],
     example: "\"ratio\"",
 };
 
-const NAME: Name = Name {
-    example: "\"errors\"",
-};
+const NAME: Name = Name { example: "\"errors\"" };
 
 /// At 1 every release is harm or health by chance; a hundredfold is no tolerance but an absence of one.
-pub(super) const TOLERANCE: Number = Number {
-    low: End::Beyond(1.0),
-    high: End::At(100.0),
-    example: "1.5",
-};
+pub(super) const TOLERANCE: Number = Number { low: End::Beyond(1.0), high: End::At(100.0), example: "1.5" };
 
 pub(super) const FLOOR: Number = Number::share("0.001");
 pub(super) const LIMIT: Number = Number::share("0.05");
 
-const BAD: Text = Text {
-    example: r#"'http_requests_total{code=~"5..", {{labels}}}'"#,
-};
-const TOTAL: Text = Text {
-    example: "'http_requests_total{ {{labels}} }'",
-};
-const QUERY: Text = Text {
-    example: "'avg(process_open_fds{ {{labels}} })'",
-};
-const STATUSES: Text = Text {
-    example: "\"5xx, 429\"",
-};
+const BAD: Text = Text { example: r#"'http_requests_total{code=~"5..", {{labels}}}'"# };
+const TOTAL: Text = Text { example: "'http_requests_total{ {{labels}} }'" };
+const QUERY: Text = Text { example: "'avg(process_open_fds{ {{labels}} })'" };
+const STATUSES: Text = Text { example: "\"5xx, 429\"" };
 
 /// What the embedded router counts as bad if nothing is said.
 const BAD_DEFAULT: &str = "5xx";
@@ -70,18 +50,10 @@ const DIRECTION: Choice<Direction> = Choice {
     example: "\"increase\"",
 };
 
-const ANY: Number = Number {
-    low: End::Open,
-    high: End::Open,
-    example: "0.95",
-};
+const ANY: Number = Number { low: End::Open, high: End::Open, example: "0.95" };
 
 /// No release waits a day for a limit.
-const FOR: Time = Time {
-    min_ms: 0,
-    max_ms: 86_400_000,
-    example: "\"1m\"",
-};
+const FOR: Time = Time { min_ms: 0, max_ms: 86_400_000, example: "\"1m\"" };
 
 /// A check as it was read, with the place of its name for what is said of it later.
 pub(super) struct Draft {
@@ -93,18 +65,11 @@ pub(super) struct Draft {
 
 /// Reads `[[checks]]`, in the order of the file.
 pub(super) fn read(root: &mut Section<'_>, sources: &Read<Vec<sources::Draft>>) -> Vec<Draft> {
-    root.tables("checks")
-        .into_iter()
-        .map(|section| read_one(section, sources))
-        .collect()
+    root.tables("checks").into_iter().map(|section| read_one(section, sources)).collect()
 }
 
 /// The name of a check or probe, and from then on what its table is called.
-pub(super) fn name(
-    section: &mut Section<'_>,
-    noun: &str,
-    shape: &Name,
-) -> Read<(String, Range<usize>)> {
+pub(super) fn name(section: &mut Section<'_>, noun: &str, shape: &Name) -> Read<(String, Range<usize>)> {
     let name = section.required("name", shape)?;
     section.rename(format!("{noun} `{name}`"));
     Ok((name, section.span_of("name")))
@@ -136,26 +101,10 @@ fn read_one(mut section: Section<'_>, sources: &Read<Vec<sources::Draft>>) -> Dr
     };
     let rule = (|| {
         let (name, (kind, query)) = (name.clone()?.0, measured?);
-        let rule = CheckRule {
-            name: name.clone(),
-            source: at?,
-            query,
-        };
-        Ok((
-            CheckSpec {
-                name,
-                critical: critical?,
-                probe: false,
-                kind,
-            },
-            rule,
-        ))
+        let rule = CheckRule { name: name.clone(), source: at?, query };
+        Ok((CheckSpec { name, critical: critical?, probe: false, kind }, rule))
     })();
-    Draft {
-        name,
-        rule,
-        by_prometheus: by == Ok(SourceKind::Prometheus),
-    }
+    Draft { name, rule, by_prometheus: by == Ok(SourceKind::Prometheus) }
 }
 
 /// How a check compares, and what it asks.
@@ -171,11 +120,7 @@ fn ratio(section: &mut Section<'_>, by: Read<SourceKind>) -> Measured {
     let floor = section.optional("floor", &FLOOR);
     let limit = section.optional("limit", &LIMIT);
     floor_below_limit(section, floor, limit);
-    let spec = RatioSpec {
-        tolerance: tolerance?,
-        floor: floor?,
-        limit: limit?,
-    };
+    let spec = RatioSpec { tolerance: tolerance?, floor: floor?, limit: limit? };
     Ok((CheckKind::Ratio(spec), query?))
 }
 
@@ -191,26 +136,17 @@ pub(super) fn floor_below_limit(
         let place = section.place();
         let message = format!("`floor` ({floor}) in {place} is above `limit` ({limit})");
         let remedy = format!("choose a `floor` of at most {limit}");
-        section.conflict(
-            &["floor", "limit"],
-            section.span_of("floor"),
-            message,
-            remedy,
-        );
+        section.conflict(&["floor", "limit"], section.span_of("floor"), message, remedy);
     }
 }
 
 fn counters(section: &mut Section<'_>) -> Read<Query> {
-    let bad = section
-        .required("bad", &BAD)
-        .and_then(|bad| promql(section, "bad", bad, promql::check_selector));
+    let bad =
+        section.required("bad", &BAD).and_then(|bad| promql(section, "bad", bad, promql::check_selector));
     let total = section
         .required("total", &TOTAL)
         .and_then(|total| promql(section, "total", total, promql::check_selector));
-    Ok(Query::Counters {
-        bad: bad?,
-        total: total?,
-    })
+    Ok(Query::Counters { bad: bad?, total: total? })
 }
 
 /// Without a source it cannot be known what would be right: the keys are valid, and nothing is missing.
@@ -228,10 +164,8 @@ fn statuses(section: &mut Section<'_>) -> Read<Query> {
     let text = section.or("bad", &STATUSES, BAD_DEFAULT.into())?;
     let words: Vec<&str> = text.split(',').map(str::trim).collect();
     if let Some(wrong) = words.iter().find(|word| !is_status(word)) {
-        let message = format!(
-            "`bad` in {}: `{wrong}` is neither a class nor a code of status",
-            section.place()
-        );
+        let message =
+            format!("`bad` in {}: `{wrong}` is neither a class nor a code of status", section.place());
         return Err(section.sink().fault(
             section.span_of("bad"),
             message,
@@ -239,28 +173,19 @@ fn statuses(section: &mut Section<'_>) -> Read<Query> {
         ));
     }
     total.and(histogram)?;
-    Ok(Query::Counters {
-        bad: words.join(","),
-        total: String::new(),
-    })
+    Ok(Query::Counters { bad: words.join(","), total: String::new() })
 }
 
 /// `5xx` or `429`.
 fn is_status(word: &str) -> bool {
     let is_class = matches!(word.as_bytes(), [b'1'..=b'5', b'x', b'x']);
-    let is_code = word.len() == 3
-        && word
-            .parse()
-            .is_ok_and(|code: u16| (100..=599).contains(&code));
+    let is_code = word.len() == 3 && word.parse().is_ok_and(|code: u16| (100..=599).contains(&code));
     is_class || is_code
 }
 
 fn value(section: &mut Section<'_>, by: Read<SourceKind>) -> Measured {
     let embedded = if by == Ok(SourceKind::Embedded) {
-        let message = format!(
-            "`kind` in {}: the embedded source cannot measure a `value`",
-            section.place()
-        );
+        let message = format!("`kind` in {}: the embedded source cannot measure a `value`", section.place());
         let span = section.span_of("kind");
         Err(section.sink().fault(
             span,
@@ -271,9 +196,7 @@ fn value(section: &mut Section<'_>, by: Read<SourceKind>) -> Measured {
         Ok(())
     };
     let query = if embedded.is_ok() {
-        section
-            .required("query", &QUERY)
-            .and_then(|query| promql(section, "query", query, promql::check))
+        section.required("query", &QUERY).and_then(|query| promql(section, "query", query, promql::check))
     } else {
         section.optional("query", &QUERY).and(Err(Reported))
     };
@@ -281,11 +204,7 @@ fn value(section: &mut Section<'_>, by: Read<SourceKind>) -> Measured {
     let direction = section.or("direction", &DIRECTION, Direction::Increase);
     let limit = value_limit(section);
     embedded?;
-    let spec = ValueSpec {
-        tolerance: tolerance?,
-        direction: direction?,
-        limit: limit?,
-    };
+    let spec = ValueSpec { tolerance: tolerance?, direction: direction?, limit: limit? };
     Ok((CheckKind::Value(spec), Query::Value { query: query? }))
 }
 
@@ -306,18 +225,11 @@ fn value_limit(section: &mut Section<'_>) -> Read<Option<ValueLimit>> {
         }
         (Ok(Some(_)), Ok(Some(_))) => {
             let message = format!("{} has both `above` and `below`", limit.place());
-            Err(limit.sink().fault(
-                limit.span(),
-                message,
-                "keep one; another check can watch the other side",
-            ))
+            Err(limit.sink().fault(limit.span(), message, "keep one; another check can watch the other side"))
         }
     };
     limit.finish(&[]);
-    Ok(Some(ValueLimit {
-        bound: bound?,
-        for_ms: for_ms?,
-    }))
+    Ok(Some(ValueLimit { bound: bound?, for_ms: for_ms? }))
 }
 
 /// Reports what is wrong with a query, at the very character where the text is written without escapes.
@@ -338,9 +250,5 @@ pub(super) fn promql(
     });
     // A flaw of the whole query is shown with its quotes.
     let place = within.filter(|_| flaw.length < query.len()).unwrap_or(span);
-    Err(sink.fault(
-        place,
-        format!("`{key}` in {}: {}", section.place(), flaw.message),
-        flaw.remedy,
-    ))
+    Err(sink.fault(place, format!("`{key}` in {}: {}", section.place(), flaw.message), flaw.remedy))
 }

@@ -13,14 +13,9 @@ use super::shape::{NAME_REMEDY, Shape, Text, is_name};
 use super::sink::{Read, Reported, Sink};
 use crate::sample::Colour;
 
-const URL: Address = Address {
-    path: false,
-    example: "\"http://10.0.0.11:8080\"",
-};
+const URL: Address = Address { path: false, example: "\"http://10.0.0.11:8080\"" };
 
-const LABEL: Text = Text {
-    example: "\"blue\"",
-};
+const LABEL: Text = Text { example: "\"blue\"" };
 
 /// One colour as it was read.
 pub(super) struct Draft {
@@ -52,9 +47,7 @@ pub(super) fn read(root: &mut Section<'_>) -> Drafts {
                     NAME_REMEDY,
                 );
             }
-            let draft = item
-                .section(place)
-                .map(|section| read_one(section, &item.key))?;
+            let draft = item.section(place).map(|section| read_one(section, &item.key))?;
             if is_valid { draft } else { Err(Reported) }
         })
         .collect();
@@ -65,26 +58,15 @@ fn exactly_two(sink: &Sink<'_>, span: Range<usize>, drafts: Vec<Read<Draft>>) ->
     let count = drafts.len();
     if count < 2 {
         let message = format!("a release is between two colours, and {count} is given");
-        sink.absent_anywhere(
-            span.clone(),
-            message,
-            "add the other one, such as `[colours.green]`",
-        );
+        sink.absent_anywhere(span.clone(), message, "add the other one, such as `[colours.green]`");
     }
     let drafts: Vec<Draft> = drafts.into_iter().collect::<Read<_>>()?;
     if count > 2 {
         // The one that was written last is the one too many.
-        let last = drafts
-            .iter()
-            .map(|draft| draft.span.clone())
-            .max_by_key(|span| span.start)
-            .unwrap_or(span);
+        let last =
+            drafts.iter().map(|draft| draft.span.clone()).max_by_key(|span| span.start).unwrap_or(span);
         let message = format!("a release is between two colours, and {count} are given");
-        return Err(sink.fault(
-            last,
-            message,
-            "keep two; another pair is another service with its own file",
-        ));
+        return Err(sink.fault(last, message, "keep two; another pair is another service with its own file"));
     }
     drafts.try_into().map_err(|_| Reported)
 }
@@ -95,22 +77,9 @@ fn read_one(mut section: Section<'_>, name: &str) -> Read<Draft> {
     let span = section.span();
     // A misspelt key is reported, and then the right one is not missing.
     let misspelt = section.finish(&[]);
-    let url = if misspelt.contains(&"url") {
-        Err(Reported)
-    } else {
-        url
-    };
-    let labels = if misspelt.contains(&"labels") {
-        Err(Reported)
-    } else {
-        labels
-    };
-    Ok(Draft {
-        colour: Colour::new(name).map_err(|_| Reported)?,
-        span,
-        url,
-        labels,
-    })
+    let url = if misspelt.contains(&"url") { Err(Reported) } else { url };
+    let labels = if misspelt.contains(&"labels") { Err(Reported) } else { labels };
+    Ok(Draft { colour: Colour::new(name).map_err(|_| Reported)?, span, url, labels })
 }
 
 fn labels(section: &mut Section<'_>, colour: &str) -> Read<Vec<(String, String)>> {
@@ -146,11 +115,7 @@ pub(super) fn need_urls(sink: &Sink<'_>, drafts: &Drafts, who: &str) {
     for draft in drafts.iter().flatten() {
         if draft.url == Ok(None) {
             let message = format!("colour `{}` has no `url`, and {who} needs it", draft.colour);
-            sink.absent(
-                draft.span.clone(),
-                message,
-                format!("add `url = {}`", URL.example),
-            );
+            sink.absent(draft.span.clone(), message, format!("add `url = {}`", URL.example));
         }
     }
 }
@@ -167,10 +132,8 @@ pub(super) fn need_labels(sink: &Sink<'_>, drafts: &Drafts, who: &str) {
     for draft in drafts {
         if draft.labels.as_ref().is_ok_and(Vec::is_empty) {
             is_missing = true;
-            let message = format!(
-                "colour `{}` has no `labels`, and {who} needs them to tell its series",
-                draft.colour
-            );
+            let message =
+                format!("colour `{}` has no `labels`, and {who} needs them to tell its series", draft.colour);
             sink.absent(
                 draft.span.clone(),
                 message,
@@ -178,23 +141,10 @@ pub(super) fn need_labels(sink: &Sink<'_>, drafts: &Drafts, who: &str) {
             );
         }
     }
-    let [
-        Draft {
-            labels: Ok(first), ..
-        },
-        Draft {
-            labels: Ok(second),
-            span,
-            colour,
-            ..
-        },
-    ] = drafts
-    else {
+    let [Draft { labels: Ok(first), .. }, Draft { labels: Ok(second), span, colour, .. }] = drafts else {
         return;
     };
-    let differs = first
-        .iter()
-        .any(|(key, value)| second.iter().any(|(k, v)| k == key && v != value));
+    let differs = first.iter().any(|(key, value)| second.iter().any(|(k, v)| k == key && v != value));
     if !is_missing && !differs {
         let message = format!(
             "the labels of colour `{colour}` do not tell its series from those of `{}`",
@@ -206,12 +156,7 @@ pub(super) fn need_labels(sink: &Sink<'_>, drafts: &Drafts, who: &str) {
 
 /// The colours as the daemon uses them.
 pub(super) fn finish(drafts: Drafts) -> Read<[ColourRule; 2]> {
-    let [first, second] = drafts?.map(|draft| {
-        Ok(ColourRule {
-            colour: draft.colour,
-            url: draft.url?,
-            labels: draft.labels?,
-        })
-    });
+    let [first, second] =
+        drafts?.map(|draft| Ok(ColourRule { colour: draft.colour, url: draft.url?, labels: draft.labels? }));
     Ok([first?, second?])
 }

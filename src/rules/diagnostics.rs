@@ -51,18 +51,14 @@ pub struct Diagnostic {
 /// Places faults in their file.
 #[must_use]
 pub fn of_faults(path: &Path, text: &str, faults: &[Fault]) -> Vec<Diagnostic> {
-    let all = faults
-        .iter()
-        .map(|fault| (fault.span, &fault.message, &fault.remedy));
+    let all = faults.iter().map(|fault| (fault.span, &fault.message, &fault.remedy));
     place(path, text, all, Severity::Error)
 }
 
 /// Places notes in their file.
 #[must_use]
 pub fn of_notes(path: &Path, text: &str, notes: &[Note]) -> Vec<Diagnostic> {
-    let all = notes
-        .iter()
-        .map(|note| (note.span, &note.message, &note.remedy));
+    let all = notes.iter().map(|note| (note.span, &note.message, &note.remedy));
     place(path, text, all, Severity::Warning)
 }
 
@@ -76,20 +72,13 @@ fn place<'f>(
     all.map(|((offset, length), message, remedy)| {
         let (line, column) = lines.position(offset);
         let shown = lines.shown(line);
-        let in_line = text[offset..offset + length]
-            .split(['\n', '\r'])
-            .next()
-            .unwrap_or_default();
+        let in_line = text[offset..offset + length].split(['\n', '\r']).next().unwrap_or_default();
         Diagnostic {
             file: path.display().to_string(),
             line,
             column,
             // From the line, not the span: a span that starts within an address would not show that it is one.
-            text: shown
-                .chars()
-                .skip(column - 1)
-                .take(in_line.chars().count().min(TEXT_LENGTH_MAX))
-                .collect(),
+            text: shown.chars().skip(column - 1).take(in_line.chars().count().min(TEXT_LENGTH_MAX)).collect(),
             message: printable(message),
             remedy: printable(remedy),
             severity,
@@ -122,15 +111,7 @@ pub fn render(text: &str, diagnostics: &[Diagnostic]) -> String {
 }
 
 fn render_one(out: &mut String, lines: &Lines<'_>, diagnostic: &Diagnostic) -> std::fmt::Result {
-    let Diagnostic {
-        file,
-        line,
-        column,
-        text,
-        message,
-        remedy,
-        severity,
-    } = diagnostic;
+    let Diagnostic { file, line, column, text, message, remedy, severity } = diagnostic;
     let severity = match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -139,12 +120,7 @@ fn render_one(out: &mut String, lines: &Lines<'_>, diagnostic: &Diagnostic) -> s
     let (shown, column) = window(&lines.shown(*line), *column);
     let room = shown.chars().count().saturating_sub(column - 1);
     let carets = "^".repeat(text.chars().count().min(room).max(1));
-    writeln!(
-        out,
-        "{}:{line}:{}: {severity}: {message}",
-        printable(file),
-        diagnostic.column
-    )?;
+    writeln!(out, "{}:{line}:{}: {severity}: {message}", printable(file), diagnostic.column)?;
     writeln!(out, "{margin} |")?;
     writeln!(out, "{line} | {shown}")?;
     writeln!(out, "{margin} | {}{carets}", " ".repeat(column - 1))?;
@@ -170,10 +146,7 @@ struct Lines<'t> {
 impl<'t> Lines<'t> {
     fn of(text: &'t str) -> Self {
         let after = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self {
-            text,
-            starts: std::iter::once(0).chain(after).collect(),
-        }
+        Self { text, starts: std::iter::once(0).chain(after).collect() }
     }
 
     /// Line and column, from 1, of a byte offset on a character boundary.
@@ -213,9 +186,7 @@ fn without_credentials(line: &str) -> String {
         out.push_str(before);
         // An address ends where its quote does; a password may hold anything else, even `/`, `@` or blanks by mistake.
         let quote = before.chars().rev().find(|c| matches!(c, '"' | '\''));
-        let end = after
-            .find(|c: char| Some(c) == quote)
-            .unwrap_or(after.len());
+        let end = after.find(|c: char| Some(c) == quote).unwrap_or(after.len());
         let covered = after[..end].rfind('@').unwrap_or(0);
         out.extend(after[..covered].chars().map(|_| '*'));
         rest = &after[covered..];
@@ -230,11 +201,7 @@ mod tests {
 
     fn fault(text: &str, at: &str, message: &str) -> Fault {
         let start = text.find(at).unwrap();
-        Fault {
-            span: (start, at.len()),
-            message: message.into(),
-            remedy: "do better".into(),
-        }
+        Fault { span: (start, at.len()), message: message.into(), remedy: "do better".into() }
     }
 
     fn rendered(text: &str, faults: &[Fault]) -> String {
@@ -253,11 +220,7 @@ mod tests {
 
     #[test]
     fn a_missing_thing_in_an_empty_file_has_a_place() {
-        let nothing = Fault {
-            span: (0, 0),
-            message: "nothing".into(),
-            remedy: "write".into(),
-        };
+        let nothing = Fault { span: (0, 0), message: "nothing".into(), remedy: "write".into() };
         assert_eq!(
             rendered("", &[nothing]),
             "x.toml:1:1: error: nothing\n  |\n1 | \n  | ^\n  = help: write\n"
@@ -268,10 +231,7 @@ mod tests {
     fn credentials_and_control_characters_are_not_shown() {
         let text = "url = \"https://me:s3/cr@et@host:1/x\" # \u{1b}[31m";
         let shown = rendered(text, &[fault(text, "s3/cr@et", "secret")]);
-        assert!(
-            !shown.contains("s3") && !shown.contains("et@") && !shown.contains('\u{1b}'),
-            "{shown}"
-        );
+        assert!(!shown.contains("s3") && !shown.contains("et@") && !shown.contains('\u{1b}'), "{shown}");
         assert!(shown.contains("https://***********@host:1/x"), "{shown}");
     }
 
@@ -289,18 +249,7 @@ mod tests {
     #[test]
     fn a_value_over_lines_is_underlined_on_its_first() {
         let text = "steps = [\n 5,\n 1,\n]\n";
-        let diagnostics = of_faults(
-            Path::new("x.toml"),
-            text,
-            &[fault(text, "[\n 5,\n 1,\n]", "falls")],
-        );
-        assert_eq!(
-            (
-                diagnostics[0].line,
-                diagnostics[0].column,
-                diagnostics[0].text.as_str()
-            ),
-            (1, 9, "[")
-        );
+        let diagnostics = of_faults(Path::new("x.toml"), text, &[fault(text, "[\n 5,\n 1,\n]", "falls")]);
+        assert_eq!((diagnostics[0].line, diagnostics[0].column, diagnostics[0].text.as_str()), (1, 9, "["));
     }
 }

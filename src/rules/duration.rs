@@ -4,13 +4,7 @@
 //! remembers whether a file counts in seconds or milliseconds.
 
 /// Units, largest first, in milliseconds. The order is the order in which a text may use them.
-const UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Reads a duration in milliseconds. `None` when `text` is not one or does not fit 64 bits.
 #[must_use]

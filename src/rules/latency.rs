@@ -9,9 +9,7 @@ use super::sink::{Read, Reported};
 use super::sources::Kind as SourceKind;
 use crate::judge::spec::{CheckKind, LatencySpec, QuantileSpec, SlowLimit};
 
-const HISTOGRAM: Text = Text {
-    example: "'http_request_duration_seconds_bucket{ {{labels}} }'",
-};
+const HISTOGRAM: Text = Text { example: "'http_request_duration_seconds_bucket{ {{labels}} }'" };
 
 /// Each quantile is a test of its own and takes its part of the error budget.
 const QUANTILES_MAX: usize = 8;
@@ -19,11 +17,7 @@ const QUANTILES_MAX: usize = 8;
 const QUANTILES_REMEDY: &str = "add `quantiles = { p50 = 1.2, p99 = 1.5 }`";
 
 /// A request that takes a day is lost.
-const OVER: Time = Time {
-    min_ms: 1,
-    max_ms: 86_400_000,
-    example: "\"2s\"",
-};
+const OVER: Time = Time { min_ms: 1, max_ms: 86_400_000, example: "\"2s\"" };
 
 const SHARE: Number = Number::share("0.02");
 
@@ -45,14 +39,8 @@ pub(super) fn read(section: &mut Section<'_>, by: Read<SourceKind>) -> Measured 
     if quantiles.as_ref().is_ok_and(Vec::is_empty) && limit == Ok(None) {
         return Err(section.missing_one_of(&["quantiles", "limit"], QUANTILES_REMEDY));
     }
-    let spec = LatencySpec {
-        quantiles: quantiles?,
-        limit: limit?,
-    };
-    Ok((
-        CheckKind::Latency(spec),
-        Query::Histogram { buckets: buckets? },
-    ))
+    let spec = LatencySpec { quantiles: quantiles?, limit: limit? };
+    Ok((CheckKind::Latency(spec), Query::Histogram { buckets: buckets? }))
 }
 
 fn buckets(section: &mut Section<'_>) -> Read<String> {
@@ -69,47 +57,29 @@ fn remark(section: &Section<'_>, query: &str) {
             "`histogram` in {}: `{metric}` does not end in `_bucket`, as a classic histogram's counters do",
             section.place()
         );
-        section.sink().note(
-            section.span_of("histogram"),
-            message,
-            format!("is `{metric}_bucket` meant?"),
-        );
+        section.sink().note(section.span_of("histogram"), message, format!("is `{metric}_bucket` meant?"));
     }
 }
 
 /// The quantiles, rising; none if there is no such key.
 fn quantiles(section: &mut Section<'_>) -> Read<Vec<QuantileSpec>> {
-    let Some(table) = section.table("quantiles", format!("`quantiles` of {}", section.place()))?
-    else {
+    let Some(table) = section.table("quantiles", format!("`quantiles` of {}", section.place()))? else {
         return Ok(Vec::new());
     };
     let entries = table.entries();
     if entries.len() > QUANTILES_MAX {
-        let message = format!(
-            "{} has {} entries; at most {QUANTILES_MAX} are tested",
-            table.place(),
-            entries.len()
-        );
-        return Err(table.sink().fault(
-            table.span(),
-            message,
-            "keep those that users feel: `p50` and `p99`",
-        ));
+        let message =
+            format!("{} has {} entries; at most {QUANTILES_MAX} are tested", table.place(), entries.len());
+        return Err(table.sink().fault(table.span(), message, "keep those that users feel: `p50` and `p99`"));
     }
     let read: Vec<Read<QuantileSpec>> = entries.iter().map(quantile).collect();
     let mut quantiles = read.into_iter().collect::<Read<Vec<_>>>()?;
     quantiles.sort_by(|a, b| a.quantile.total_cmp(&b.quantile));
-    if let Some(pair) = quantiles
-        .windows(2)
-        .find(|pair| pair[0].quantile.total_cmp(&pair[1].quantile).is_eq())
+    if let Some(pair) =
+        quantiles.windows(2).find(|pair| pair[0].quantile.total_cmp(&pair[1].quantile).is_eq())
     {
-        let message = format!(
-            "`{}` and `{}` are the same quantile",
-            pair[0].name, pair[1].name
-        );
-        return Err(table
-            .sink()
-            .fault(table.span_of(&pair[1].name), message, "keep one"));
+        let message = format!("`{}` and `{}` are the same quantile", pair[0].name, pair[1].name);
+        return Err(table.sink().fault(table.span_of(&pair[1].name), message, "keep one"));
     }
     Ok(quantiles)
 }
@@ -123,19 +93,11 @@ fn quantile(item: &Item<'_>) -> Read<QuantileSpec> {
             "write `p50`, `p99`, `\"p99.9\"` or `p999`",
         ));
     };
-    if let Some((decimals, tolerance)) = item
-        .value
-        .get_ref()
-        .as_table()
-        .and_then(|table| table.iter().next())
+    if let Some((decimals, tolerance)) = item.value.get_ref().as_table().and_then(|table| table.iter().next())
     {
         // `p99.9 = 1.5` is TOML for a table `p99` with a key `9`.
         let (key, decimals) = (&item.key, decimals.get_ref());
-        let shown = item
-            .sink()
-            .text()
-            .get(tolerance.span())
-            .unwrap_or(TOLERANCE.example);
+        let shown = item.sink().text().get(tolerance.span()).unwrap_or(TOLERANCE.example);
         let message = format!("{} is cut at its dot", item.name);
         return Err(item.sink().fault(
             item.key_span.clone(),
@@ -143,11 +105,7 @@ fn quantile(item: &Item<'_>) -> Read<QuantileSpec> {
             format!("put it in quotes: `\"{key}.{decimals}\" = {shown}`"),
         ));
     }
-    Ok(QuantileSpec {
-        name: item.key.clone(),
-        quantile,
-        tolerance: TOLERANCE.read(item)?,
-    })
+    Ok(QuantileSpec { name: item.key.clone(), quantile, tolerance: TOLERANCE.read(item)? })
 }
 
 /// `p50` is 0.5, `p99.9` and `p999` are 0.999. Three digits and more start with a 9, so that `p100` is not 0.1.
@@ -160,11 +118,7 @@ fn quantile_of(name: &str) -> Option<f64> {
         None => (digits, ""),
     };
     let is_short = (1..=2).contains(&whole.len()) && decimals.len() <= 3;
-    if !is_short
-        || !format!("{whole}{decimals}")
-            .bytes()
-            .all(|b| b.is_ascii_digit())
-    {
+    if !is_short || !format!("{whole}{decimals}").bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     // Read as one decimal number, so that 0.999 is the float nearest to it.

@@ -97,11 +97,7 @@ pub fn compile(text: &str) -> Result<(Rules, Vec<Note>), Vec<Fault>> {
 /// Every fault of the file, ready to be shown.
 pub fn load(path: &Path, text: &str) -> Result<RuleFile, Vec<Diagnostic>> {
     match compile(text) {
-        Ok((rules, notes)) => Ok(RuleFile {
-            path: path.into(),
-            rules,
-            notes,
-        }),
+        Ok((rules, notes)) => Ok(RuleFile { path: path.into(), rules, notes }),
         Err(faults) => Err(diagnostics::of_faults(path, text, &faults)),
     }
 }
@@ -117,26 +113,17 @@ fn read(mut root: Section<'_>, text: &str) -> Read<Rules> {
     let checks = checks::read(&mut root, &sources);
     let probes = probes::read(&mut root);
 
-    let names: Vec<_> = checks
-        .iter()
-        .map(|c| &c.name)
-        .chain(probes.iter().map(|p| &p.name))
-        .collect();
+    let names: Vec<_> = checks.iter().map(|c| &c.name).chain(probes.iter().map(|p| &p.name)).collect();
     let judged = enough(&root, names.len()).and(distinct(sink, &names));
-    if let Some((name, _)) = checks
-        .iter()
-        .filter(|check| check.by_prometheus)
-        .find_map(|check| check.name.as_ref().ok())
+    if let Some((name, _)) =
+        checks.iter().filter(|check| check.by_prometheus).find_map(|check| check.name.as_ref().ok())
     {
         colours::need_labels(sink, &colours, &format!("check `{name}`"));
     }
     if let Some((name, _)) = probes.iter().find_map(|probe| probe.name.as_ref().ok()) {
         colours::need_urls(sink, &colours, &format!("probe `{name}`"));
     }
-    let tick_ms = planned
-        .as_ref()
-        .map(|planned| planned.plan.tick_ms)
-        .map_err(|reported| *reported);
+    let tick_ms = planned.as_ref().map(|planned| planned.plan.tick_ms).map_err(|reported| *reported);
     let sources = sources::finish(sink, sources, &router, tick_ms);
     root.finish(&[]);
 
@@ -178,12 +165,7 @@ fn service(root: &mut Section<'_>) -> Read<String> {
     let Some(mut section) = root.table("service", "[service]")? else {
         return Err(root.missing("service", "[service]"));
     };
-    let name = section.required(
-        "name",
-        &Name {
-            example: "\"checkout\"",
-        },
-    );
+    let name = section.required("name", &Name { example: "\"checkout\"" });
     section.finish(&[]);
     name
 }
@@ -203,11 +185,7 @@ fn enough(root: &Section<'_>, count: usize) -> Read<()> {
         let message = format!(
             "{count} checks and probes, more than {CHECKS_MAX}: each takes its part of the error budget"
         );
-        return Err(root.sink().fault(
-            root.span_of("checks"),
-            message,
-            "keep those that users would feel",
-        ));
+        return Err(root.sink().fault(root.span_of("checks"), message, "keep those that users would feel"));
     }
     Ok(())
 }
@@ -218,15 +196,8 @@ fn distinct(sink: &Sink<'_>, names: &[&Read<(String, Range<usize>)>]) -> Read<()
     let mut outcome = Ok(());
     for (name, span) in names.iter().filter_map(|name| name.as_ref().ok()) {
         if let Some(first) = seen.get(name.as_str()) {
-            let message = format!(
-                "the name `{name}` is taken already, on line {}",
-                sink.line(first.start)
-            );
-            outcome = Err(sink.fault(
-                span.clone(),
-                message,
-                "give every check and probe a name of its own",
-            ));
+            let message = format!("the name `{name}` is taken already, on line {}", sink.line(first.start));
+            outcome = Err(sink.fault(span.clone(), message, "give every check and probe a name of its own"));
         } else {
             seen.insert(name, span);
         }

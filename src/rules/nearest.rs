@@ -34,10 +34,7 @@ pub(super) fn remedy(word: &str, candidates: &[&str]) -> String {
 
 /// `` `a`, `b`, `c` ``
 pub(super) fn list<S: AsRef<str>>(words: &[S]) -> String {
-    let quoted: Vec<String> = words
-        .iter()
-        .map(|word| format!("`{}`", word.as_ref()))
-        .collect();
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{}`", word.as_ref())).collect();
     quoted.join(", ")
 }
 

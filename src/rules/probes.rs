@@ -13,28 +13,15 @@ use super::shape::{Flag, Name, Text, Time, Whole};
 use super::sink::Read;
 use crate::judge::spec::{CheckKind, CheckSpec, RatioSpec};
 
-const NAME: Name = Name {
-    example: "\"home\"",
-};
+const NAME: Name = Name { example: "\"home\"" };
 
 /// Ten a second is the most that a probe may add to a colour's load; a probe every ten minutes says next to nothing.
-const EVERY: Time = Time {
-    min_ms: 100,
-    max_ms: 600_000,
-    example: "\"5s\"",
-};
+const EVERY: Time = Time { min_ms: 100, max_ms: 600_000, example: "\"5s\"" };
 
-const TIMEOUT: Time = Time {
-    min_ms: 1,
-    max_ms: 600_000,
-    example: "\"1s\"",
-};
+const TIMEOUT: Time = Time { min_ms: 1, max_ms: 600_000, example: "\"1s\"" };
 
 /// A final status: 1xx is followed by another answer.
-const STATUS: Whole = Whole {
-    range: 200..=599,
-    example: "200",
-};
+const STATUS: Whole = Whole { range: 200..=599, example: "200" };
 
 const EVERY_DEFAULT_MS: u64 = 5_000;
 const TIMEOUT_DEFAULT_MS: u64 = 1_000;
@@ -55,9 +42,7 @@ fn read_one(mut section: Section<'_>) -> Draft {
     let get = section.required("get", &PathAndQuery);
     let every_ms = section.or("every", &EVERY, EVERY_DEFAULT_MS);
     // A probe that is made more often than the default timeout lasts gets a timeout to fit.
-    let fitting_ms = every_ms.map_or(TIMEOUT_DEFAULT_MS, |every_ms| {
-        every_ms.min(TIMEOUT_DEFAULT_MS)
-    });
+    let fitting_ms = every_ms.map_or(TIMEOUT_DEFAULT_MS, |every_ms| every_ms.min(TIMEOUT_DEFAULT_MS));
     let timeout_ms = section.or("timeout", &TIMEOUT, fitting_ms);
     let timeout = Term {
         key: "timeout",
@@ -78,13 +63,8 @@ fn read_one(mut section: Section<'_>) -> Draft {
             probe: true,
             kind: CheckKind::Ratio(ratio?),
         };
-        let rule = ProbeRule {
-            name,
-            get: get?,
-            every_ms: every_ms?,
-            timeout_ms: timeout_ms?,
-            expect: expect?,
-        };
+        let rule =
+            ProbeRule { name, get: get?, every_ms: every_ms?, timeout_ms: timeout_ms?, expect: expect? };
         Ok((spec, rule))
     })();
     Draft { name, rule }
@@ -96,21 +76,13 @@ fn ratio(section: &mut Section<'_>) -> Read<RatioSpec> {
     let tolerance = section.or("tolerance", &TOLERANCE, 1.5);
     let floor = section.optional("floor", &FLOOR);
     checks::floor_below_limit(section, floor, limit.map(Some));
-    Ok(RatioSpec {
-        tolerance: tolerance?,
-        floor: Some(floor?.unwrap_or(limit?)),
-        limit: Some(limit?),
-    })
+    Ok(RatioSpec { tolerance: tolerance?, floor: Some(floor?.unwrap_or(limit?)), limit: Some(limit?) })
 }
 
 fn expect(section: &mut Section<'_>, timeout_ms: Read<u64>) -> Read<Expect> {
     let place = format!("`expect` of {}", section.place());
     let Some(mut expect) = section.table("expect", place)? else {
-        return Ok(Expect {
-            status: 200,
-            body_contains: None,
-            within_ms: None,
-        });
+        return Ok(Expect { status: 200, body_contains: None, within_ms: None });
     };
     let status = expect.or("status", &STATUS, 200);
     let body_contains = expect.optional("body_contains", &Text { example: "\"ok\"" });
@@ -118,19 +90,10 @@ fn expect(section: &mut Section<'_>, timeout_ms: Read<u64>) -> Read<Expect> {
     let (span, place) = (expect.span_of("within"), expect.place().to_owned());
     expect.finish(&[]);
     if let Ok(Some(within_ms)) = within_ms {
-        let within = Term {
-            key: "within",
-            ms: Ok(within_ms),
-            span,
-            place,
-        };
+        let within = Term { key: "within", ms: Ok(within_ms), span, place };
         not_above(section, within, "timeout", timeout_ms);
     }
-    Ok(Expect {
-        status: status?,
-        body_contains: body_contains?,
-        within_ms: within_ms?,
-    })
+    Ok(Expect { status: status?, body_contains: body_contains?, within_ms: within_ms? })
 }
 
 /// A duration and where it stands.
@@ -142,12 +105,7 @@ struct Term {
 }
 
 fn not_above(section: &mut Section<'_>, term: Term, bound: &'static str, bound_ms: Read<u64>) {
-    let Term {
-        key,
-        ms,
-        span,
-        place,
-    } = term;
+    let Term { key, ms, span, place } = term;
     if let (Ok(ms), Ok(bound_ms)) = (ms, bound_ms)
         && ms > bound_ms
     {

@@ -16,12 +16,7 @@ pub(super) struct Flaw {
 }
 
 fn flaw(at: usize, length: usize, message: impl Into<String>, remedy: &'static str) -> Flaw {
-    Flaw {
-        at,
-        length,
-        message: message.into(),
-        remedy,
-    }
+    Flaw { at, length, message: message.into(), remedy }
 }
 
 /// Whether a query is whole and tells the colours apart.
@@ -45,12 +40,7 @@ pub(super) fn check(query: &str) -> Result<(), Flaw> {
         at += query[at..].chars().next().map_or(0, char::len_utf8);
     }
     if let Some((at, c)) = open.pop() {
-        return Err(flaw(
-            at,
-            1,
-            format!("`{c}` is never closed"),
-            "close it, or remove it",
-        ));
+        return Err(flaw(at, 1, format!("`{c}` is never closed"), "close it, or remove it"));
     }
     if placeholders == 0 {
         let message = format!("no `{PLACEHOLDER}`, so both colours would be the same series");
@@ -70,9 +60,7 @@ pub(super) fn check_selector(query: &str) -> Result<(), Flaw> {
     let start = query.find('{').unwrap_or(query.len());
     let end = query.rfind('}').map_or(start, |at| at + 1);
     let name = query[..start].trim();
-    let is_name = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
     // A second pair of braces means a second selector.
     let inner_close = closing_brace(query, start);
     if is_name && inner_close == Some(end - 1) && query[end..].trim().is_empty() {
@@ -134,12 +122,7 @@ fn end_of_quote(query: &str, start: usize, quote: char) -> Result<usize, Flaw> {
             _ => {}
         }
     }
-    Err(flaw(
-        start,
-        1,
-        format!("the quote `{quote}` is never closed"),
-        "close it",
-    ))
+    Err(flaw(start, 1, format!("the quote `{quote}` is never closed"), "close it"))
 }
 
 fn end_of_placeholder(query: &str, start: usize, open: &[(usize, char)]) -> Result<usize, Flaw> {
@@ -181,12 +164,7 @@ fn close(open: &mut Vec<(usize, char)>, at: usize, c: char) -> Result<(), Flaw> 
             format!("`{opened}` is closed by `{c}`"),
             "close what was opened last first",
         )),
-        None => Err(flaw(
-            at,
-            1,
-            format!("`{c}` closes nothing"),
-            "remove it, or open it before",
-        )),
+        None => Err(flaw(at, 1, format!("`{c}` closes nothing"), "remove it, or open it before")),
     }
 }
 
@@ -213,50 +191,23 @@ mod tests {
             ("x{a=\"b\", {{labels}}", "`{` is never closed", 1..2),
             ("x{ {{labels}} }}", "`}` closes nothing", 15..16),
             ("rate(x{ {{labels}} }[1m]", "`(` is never closed", 4..5),
-            (
-                "x{a=\"b, {{labels}}}",
-                "the quote `\"` is never closed",
-                4..5,
-            ),
-            (
-                "x{a=\"b\"}",
-                "no `{{labels}}`, so both colours would be the same series",
-                0..8,
-            ),
-            (
-                "x{a=\"{{labels}}\"}",
-                "`{{labels}}` stands in quotes",
-                5..15,
-            ),
-            (
-                "x{{labels}}",
-                "`{{labels}}` stands outside the braces of a selector",
-                1..11,
-            ),
-            (
-                "x{ {{ labels }} }",
-                "`{{ labels }}` stands for nothing",
-                3..15,
-            ),
+            ("x{a=\"b, {{labels}}}", "the quote `\"` is never closed", 4..5),
+            ("x{a=\"b\"}", "no `{{labels}}`, so both colours would be the same series", 0..8),
+            ("x{a=\"{{labels}}\"}", "`{{labels}}` stands in quotes", 5..15),
+            ("x{{labels}}", "`{{labels}}` stands outside the braces of a selector", 1..11),
+            ("x{ {{ labels }} }", "`{{ labels }}` stands for nothing", 3..15),
             ("x{ {{labels }", "`{{` is never closed", 3..5),
             ("x(y{ {{labels}} )}", "`{` is closed by `)`", 3..17),
         ];
         for (query, message, place) in cases {
             let flaw = check(query).expect_err(query);
-            assert_eq!(
-                (flaw.message.as_str(), flaw.at..flaw.at + flaw.length),
-                (message, place),
-                "{query}"
-            );
+            assert_eq!((flaw.message.as_str(), flaw.at..flaw.at + flaw.length), (message, place), "{query}");
         }
     }
 
     #[test]
     fn selectors_are_one_counter() {
-        for right in [
-            "a:b_total{x=\"}\", {{labels}}}",
-            " { __name__=\"a\", {{labels}} } ",
-        ] {
+        for right in ["a:b_total{x=\"}\", {{labels}}}", " { __name__=\"a\", {{labels}} } "] {
             assert_eq!(check_selector(right), Ok(()), "{right}");
         }
         for wrong in [

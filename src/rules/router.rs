@@ -17,40 +17,23 @@ enum Kind {
 
 const KIND: Choice<Kind> = Choice {
     words: &[("embedded", Kind::Embedded), ("haproxy", Kind::Haproxy)],
-    planned: &[
-        "nginx", "alb", "route53", "envoy", "caddy", "webhook", "exec",
-    ],
+    planned: &["nginx", "alb", "route53", "envoy", "caddy", "webhook", "exec"],
     example: "\"haproxy\"",
 };
 
-const LISTEN: HostPort = HostPort {
-    example: "\"127.0.0.1:8080\"",
-};
+const LISTEN: HostPort = HostPort { example: "\"127.0.0.1:8080\"" };
 
 /// More than any backend has; keeps one change of weight to a bounded number of commands.
 const SERVERS_MAX: usize = 256;
 
-const SERVERS: List<HaproxyName> = List {
-    of: HaproxyName {
-        example: "\"blue1\"",
-    },
-    max: SERVERS_MAX,
-    example: "[\"blue1\"]",
-};
+const SERVERS: List<HaproxyName> =
+    List { of: HaproxyName { example: "\"blue1\"" }, max: SERVERS_MAX, example: "[\"blue1\"]" };
 
 /// An exchange over a local socket takes a millisecond; a minute would outlast every tick.
-const SOCKET_TIMEOUT: Time = Time {
-    min_ms: 10,
-    max_ms: 60_000,
-    example: "\"2s\"",
-};
+const SOCKET_TIMEOUT: Time = Time { min_ms: 10, max_ms: 60_000, example: "\"2s\"" };
 
 /// Up to what the slowest of uploads may take.
-const PROXY_TIMEOUT: Time = Time {
-    min_ms: 10,
-    max_ms: 600_000,
-    example: "\"30s\"",
-};
+const PROXY_TIMEOUT: Time = Time { min_ms: 10, max_ms: 600_000, example: "\"30s\"" };
 
 /// Reads `[router]`.
 pub(super) fn read(root: &mut Section<'_>, colours: &Drafts) -> Read<RouterRule> {
@@ -73,21 +56,11 @@ pub(super) fn read(root: &mut Section<'_>, colours: &Drafts) -> Read<RouterRule>
 
 fn haproxy(mut section: Section<'_>, colours: &Drafts) -> Read<HaproxyRule> {
     let socket = section.required("socket", &Socket);
-    let backend = section.required(
-        "backend",
-        &HaproxyName {
-            example: "\"checkout\"",
-        },
-    );
+    let backend = section.required("backend", &HaproxyName { example: "\"checkout\"" });
     let servers = servers(&mut section, colours);
     let timeout_ms = section.or("timeout", &SOCKET_TIMEOUT, 2_000);
     section.finish(&[]);
-    Ok(HaproxyRule {
-        socket: socket?,
-        backend: backend?,
-        servers: servers?,
-        timeout_ms: timeout_ms?,
-    })
+    Ok(HaproxyRule { socket: socket?, backend: backend?, servers: servers?, timeout_ms: timeout_ms? })
 }
 
 /// The servers of each colour, in the order of the colours.
@@ -117,16 +90,8 @@ fn report_strangers(table: &Section<'_>, colours: &[Colour; 2]) {
     let known = colours.each_ref().map(Colour::as_str);
     for item in table.entries() {
         if !known.contains(&item.key.as_str()) {
-            let message = format!(
-                "`{}` in {} is not a colour of this file",
-                item.key,
-                table.place()
-            );
-            item.sink().fault(
-                item.key_span.clone(),
-                message,
-                nearest::remedy(&item.key, &known),
-            );
+            let message = format!("`{}` in {} is not a colour of this file", item.key, table.place());
+            item.sink().fault(item.key_span.clone(), message, nearest::remedy(&item.key, &known));
         }
     }
 }
@@ -137,21 +102,16 @@ fn servers_of(table: &mut Section<'_>, colour: &Colour) -> Read<Vec<String>> {
         // A misspelt colour has been reported already.
         if items.len() < 2 {
             let message = format!("no servers for colour `{colour}`");
-            table.sink().absent(
-                table.span(),
-                message,
-                format!("add `{colour} = [\"{colour}1\"]`"),
-            );
+            table.sink().absent(table.span(), message, format!("add `{colour} = [\"{colour}1\"]`"));
         }
         return Err(Reported);
     };
     let servers = SERVERS.read(item)?;
     let twice = (1..servers.len()).find(|at| servers[..*at].contains(&servers[*at]));
     match twice {
-        Some(at) => Err(item.fault(
-            format!("server `{}` is given twice", servers[at]),
-            "name each server once",
-        )),
+        Some(at) => {
+            Err(item.fault(format!("server `{}` is given twice", servers[at]), "name each server once"))
+        }
         None => Ok(servers),
     }
 }
@@ -164,14 +124,8 @@ struct HaproxyName {
 impl Shape for HaproxyName {
     type Out = String;
     fn read(&self, item: &super::section::Item<'_>) -> Read<String> {
-        let text = Text {
-            example: self.example,
-        }
-        .read(item)?;
-        if !text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
-        {
+        let text = Text { example: self.example }.read(item)?;
+        if !text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c)) {
             let message = format!("{} is not a name that HAProxy takes", item.name);
             return Err(item.fault(
                 message,
@@ -190,20 +144,11 @@ fn embedded(mut section: Section<'_>, colours: &Drafts) -> Read<EmbeddedRule> {
     let live = live(&mut section, colours);
     let timeout_ms = section.or("timeout", &PROXY_TIMEOUT, 30_000);
     section.finish(&[]);
-    Ok(EmbeddedRule {
-        listen: listen?,
-        live: live?,
-        timeout_ms: timeout_ms?,
-    })
+    Ok(EmbeddedRule { listen: listen?, live: live?, timeout_ms: timeout_ms? })
 }
 
 fn live(section: &mut Section<'_>, colours: &Drafts) -> Read<Colour> {
-    let written = section.optional(
-        "live",
-        &Text {
-            example: "\"blue\"",
-        },
-    )?;
+    let written = section.optional("live", &Text { example: "\"blue\"" })?;
     let Ok(colours) = colours else {
         return Err(Reported);
     };
@@ -214,10 +159,6 @@ fn live(section: &mut Section<'_>, colours: &Drafts) -> Read<Colour> {
     found.map(|draft| draft.colour.clone()).ok_or_else(|| {
         let known = colours.each_ref().map(|draft| draft.colour.as_str());
         let message = format!("`live` in [router]: `{name}` is not a colour of this file");
-        section.sink().fault(
-            section.span_of("live"),
-            message,
-            nearest::remedy(&name, &known),
-        )
+        section.sink().fault(section.span_of("live"), message, nearest::remedy(&name, &known))
     })
 }

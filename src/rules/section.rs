@@ -118,11 +118,7 @@ impl<'a> Section<'a> {
     }
 
     /// A table that may be left out: `[place.key]` or `key = { … }`.
-    pub fn table(
-        &mut self,
-        key: &'static str,
-        place: impl Into<String>,
-    ) -> Read<Option<Section<'a>>> {
+    pub fn table(&mut self, key: &'static str, place: impl Into<String>) -> Read<Option<Section<'a>>> {
         let place = place.into();
         self.take(key).map(|item| item.section(place)).transpose()
     }
@@ -144,19 +140,14 @@ impl<'a> Section<'a> {
         (1..)
             .zip(array.iter())
             .filter_map(|(number, value)| {
-                item.entry(number, value)
-                    .section(format!("{singular} {number}"))
-                    .ok()
+                item.entry(number, value).section(format!("{singular} {number}")).ok()
             })
             .collect()
     }
 
     /// Every key and value, for tables whose keys are names: sorted by key.
     pub fn entries(&self) -> Vec<Item<'a>> {
-        self.table
-            .iter()
-            .map(|(key, value)| self.item(key, value))
-            .collect()
+        self.table.iter().map(|(key, value)| self.item(key, value)).collect()
     }
 
     /// A key that exists, but not here.
@@ -166,11 +157,7 @@ impl<'a> Section<'a> {
             return Ok(());
         };
         let item = self.item(key, value);
-        Err(self.sink.fault(
-            item.key_span,
-            format!("{} is not allowed: {why}", item.name),
-            remedy,
-        ))
+        Err(self.sink.fault(item.key_span, format!("{} is not allowed: {why}", item.name), remedy))
     }
 
     /// Marks a key as missing; reported by [`Self::finish`] unless a misspelt key explains it.
@@ -180,10 +167,7 @@ impl<'a> Section<'a> {
 
     /// Marks all of `keys` as missing where one would do.
     pub fn missing_one_of(&mut self, keys: &[&'static str], remedy: impl Into<String>) -> Reported {
-        self.missing.push(Missing {
-            keys: keys.to_vec(),
-            remedy: remedy.into(),
-        });
+        self.missing.push(Missing { keys: keys.to_vec(), remedy: remedy.into() });
         Reported
     }
 
@@ -227,8 +211,7 @@ impl<'a> Section<'a> {
                 continue;
             }
             // What is missing is the likelier meaning.
-            let meant =
-                nearest::nearest(name, &missing).or_else(|| nearest::nearest(name, &self.asked));
+            let meant = nearest::nearest(name, &missing).or_else(|| nearest::nearest(name, &self.asked));
             let remedy = meant.map_or_else(
                 || nearest::remedy(name, &self.asked),
                 |meant| format!("did you mean `{meant}`?"),
@@ -247,25 +230,16 @@ impl<'a> Section<'a> {
         for conflict in self.conflicts {
             let is_misspelt = |key: &&str| explained.contains(key);
             // Where lines were skipped, a key without a value may have had one.
-            let is_cut =
-                |key: &&str| self.sink.is_cut(&self.span) && !self.table.contains_key(*key);
-            if !conflict
-                .keys
-                .iter()
-                .any(|key| is_misspelt(key) || is_cut(key))
-            {
-                self.sink
-                    .fault(conflict.span, conflict.message, conflict.remedy);
+            let is_cut = |key: &&str| self.sink.is_cut(&self.span) && !self.table.contains_key(*key);
+            if !conflict.keys.iter().any(|key| is_misspelt(key) || is_cut(key)) {
+                self.sink.fault(conflict.span, conflict.message, conflict.remedy);
             }
         }
         explained
     }
 
     fn missing_keys(&self) -> Vec<&'static str> {
-        self.missing
-            .iter()
-            .flat_map(|missing| missing.keys.clone())
-            .collect()
+        self.missing.iter().flat_map(|missing| missing.keys.clone()).collect()
     }
 
     fn take(&mut self, key: &'static str) -> Option<Item<'a>> {
@@ -274,11 +248,7 @@ impl<'a> Section<'a> {
         Some(self.item(key, value))
     }
 
-    fn item(
-        &self,
-        key: &Spanned<std::borrow::Cow<'a, str>>,
-        value: &'a Spanned<DeValue<'a>>,
-    ) -> Item<'a> {
+    fn item(&self, key: &Spanned<std::borrow::Cow<'a, str>>, value: &'a Spanned<DeValue<'a>>) -> Item<'a> {
         Item {
             sink: self.sink,
             name: format!("`{}` in {}", key.get_ref(), self.place),
@@ -307,10 +277,7 @@ impl<'a> Item<'a> {
     /// The value has a wrong type.
     pub fn wrong_type(&self, expected: &str, remedy: impl Into<String>) -> Reported {
         let found = type_of(self.value.get_ref());
-        self.fault(
-            format!("{} must be {expected}, not {found}", self.name),
-            remedy,
-        )
+        self.fault(format!("{} must be {expected}, not {found}", self.name), remedy)
     }
 
     /// One entry of an array.
@@ -328,10 +295,10 @@ impl<'a> Item<'a> {
     pub fn section(&self, place: impl Into<String>) -> Read<Section<'a>> {
         match self.value.get_ref() {
             DeValue::Table(table) => Ok(Section::new(self.sink, place, self.value.span(), table)),
-            _ => Err(self.wrong_type(
-                "a table",
-                format!("write `{} = {{ … }}` or a header of its own", self.key),
-            )),
+            _ => {
+                Err(self
+                    .wrong_type("a table", format!("write `{} = {{ … }}` or a header of its own", self.key)))
+            }
         }
     }
 

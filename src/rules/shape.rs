@@ -44,10 +44,9 @@ impl Shape for Text {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
         let Some(text) = item.value.get_ref().as_str() else {
-            return Err(item.wrong_type(
-                "a text in quotes",
-                format!("write `{} = {}`", item.key, self.example),
-            ));
+            return Err(
+                item.wrong_type("a text in quotes", format!("write `{} = {}`", item.key, self.example))
+            );
         };
         if text.trim().is_empty() {
             return Err(item.fault(
@@ -82,10 +81,7 @@ pub(super) const NAME_REMEDY: &str = "use 1 to 63 letters, digits, `_` or `-`";
 impl Shape for Name {
     type Out = String;
     fn read(&self, item: &Item<'_>) -> Read<String> {
-        let text = Text {
-            example: self.example,
-        }
-        .read(item)?;
+        let text = Text { example: self.example }.read(item)?;
         if !is_name(&text) {
             return Err(item.fault(format!("{} is not a name", item.name), NAME_REMEDY));
         }
@@ -117,11 +113,7 @@ pub(super) struct Number {
 impl Number {
     /// Above 0 and below 1.
     pub const fn share(example: &'static str) -> Self {
-        Self {
-            low: End::Beyond(0.0),
-            high: End::Beyond(1.0),
-            example,
-        }
+        Self { low: End::Beyond(0.0), high: End::Beyond(1.0), example }
     }
 
     fn holds(&self, number: f64) -> bool {
@@ -160,10 +152,7 @@ impl Shape for Number {
             return Err(item.wrong_type("a number", remedy()));
         };
         if !self.holds(number) {
-            return Err(item.fault(
-                format!("{} must be {}, not {number}", item.name, self.range()),
-                remedy(),
-            ));
+            return Err(item.fault(format!("{} must be {}, not {number}", item.name, self.range()), remedy()));
         }
         Ok(number)
     }
@@ -176,13 +165,9 @@ impl Shape for Number {
 fn number_of(value: &DeValue<'_>) -> Option<f64> {
     match value {
         // A float of every i64 is near enough: the ranges of the rules are small.
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "out of every range long before precision is lost"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "out of every range long before precision is lost")]
         DeValue::Integer(whole) => Some(
-            i64::from_str_radix(whole.as_str(), whole.radix())
-                .map_or(f64::INFINITY, |whole| whole as f64),
+            i64::from_str_radix(whole.as_str(), whole.radix()).map_or(f64::INFINITY, |whole| whole as f64),
         ),
         DeValue::Float(float) => Some(float.as_str().parse().unwrap_or(f64::INFINITY)),
         _ => None,
@@ -207,10 +192,7 @@ impl Shape for Whole {
             .ok()
             .filter(|number| self.range.contains(number))
             .ok_or_else(|| {
-                item.fault(
-                    format!("{} must be {low} to {high}, not {whole}", item.name),
-                    remedy(),
-                )
+                item.fault(format!("{} must be {low} to {high}, not {whole}", item.name), remedy())
             })
     }
     fn example(&self) -> &'static str {
@@ -249,15 +231,8 @@ impl Shape for Time {
         };
         if ms < self.min_ms || ms > self.max_ms {
             let (min, max) = (format_ms(self.min_ms), format_ms(self.max_ms));
-            let message = format!(
-                "{} must be {min} to {max}, not {}",
-                item.name,
-                format_ms(ms)
-            );
-            return Err(item.fault(
-                message,
-                format!("choose {min} to {max}, such as `{}`", self.example),
-            ));
+            let message = format!("{} must be {min} to {max}, not {}", item.name, format_ms(ms));
+            return Err(item.fault(message, format!("choose {min} to {max}, such as `{}`", self.example)));
         }
         Ok(ms)
     }
@@ -273,10 +248,7 @@ impl Shape for Flag {
     type Out = bool;
     fn read(&self, item: &Item<'_>) -> Read<bool> {
         item.value.get_ref().as_bool().ok_or_else(|| {
-            item.wrong_type(
-                "`true` or `false`",
-                format!("write `{} = true`, without quotes", item.key),
-            )
+            item.wrong_type("`true` or `false`", format!("write `{} = true`, without quotes", item.key))
         })
     }
     fn example(&self) -> &'static str {
@@ -298,10 +270,7 @@ impl<T: Copy> Shape for Choice<T> {
     fn read(&self, item: &Item<'_>) -> Read<T> {
         let words: Vec<&str> = self.words.iter().map(|(word, _)| *word).collect();
         let Some(text) = item.value.get_ref().as_str() else {
-            return Err(item.wrong_type(
-                "a text in quotes",
-                format!("valid: {}", nearest::list(&words)),
-            ));
+            return Err(item.wrong_type("a text in quotes", format!("valid: {}", nearest::list(&words))));
         };
         if let Some((_, meaning)) = self.words.iter().find(|(word, _)| *word == text) {
             return Ok(*meaning);
@@ -332,25 +301,17 @@ impl<S: Shape> Shape for List<S> {
     type Out = Vec<S::Out>;
     fn read(&self, item: &Item<'_>) -> Read<Vec<S::Out>> {
         let Some(array) = item.value.get_ref().as_array() else {
-            return Err(item.wrong_type(
-                "a list in brackets",
-                format!("write `{} = {}`", item.key, self.example),
-            ));
+            return Err(
+                item.wrong_type("a list in brackets", format!("write `{} = {}`", item.key, self.example))
+            );
         };
         if array.is_empty() || array.len() > self.max {
-            let message = format!(
-                "{} must have 1 to {} entries, not {}",
-                item.name,
-                self.max,
-                array.len()
-            );
+            let message = format!("{} must have 1 to {} entries, not {}", item.name, self.max, array.len());
             return Err(item.fault(message, format!("write `{} = {}`", item.key, self.example)));
         }
         // Every entry is read before the first failure is passed on, so that all are reported.
-        let entries: Vec<Read<S::Out>> = (1..)
-            .zip(array.iter())
-            .map(|(number, value)| self.of.read(&item.entry(number, value)))
-            .collect();
+        let entries: Vec<Read<S::Out>> =
+            (1..).zip(array.iter()).map(|(number, value)| self.of.read(&item.entry(number, value))).collect();
         entries.into_iter().collect()
     }
     fn example(&self) -> &'static str {

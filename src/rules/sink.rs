@@ -32,12 +32,7 @@ pub(super) struct Sink<'a> {
 impl<'a> Sink<'a> {
     /// For a file of which the parser skipped some ranges.
     pub fn new(text: &'a str, skipped: &'a [Range<usize>]) -> Self {
-        Self {
-            text,
-            skipped,
-            faults: RefCell::default(),
-            notes: RefCell::default(),
-        }
+        Self { text, skipped, faults: RefCell::default(), notes: RefCell::default() }
     }
 
     /// The file's text.
@@ -47,10 +42,7 @@ impl<'a> Sink<'a> {
 
     /// The line (from 1) that `offset` is on.
     pub fn line(&self, offset: usize) -> usize {
-        1 + self.text.as_bytes()[..offset]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
+        1 + self.text.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count()
     }
 
     /// Something in the text is wrong.
@@ -87,9 +79,7 @@ impl<'a> Sink<'a> {
     /// Whether lines were skipped in the table that starts with `span`.
     pub fn is_cut(&self, span: &Range<usize>) -> bool {
         let extent = self.extent(span);
-        self.skipped
-            .iter()
-            .any(|skipped| skipped.start < extent.end && extent.start < skipped.end)
+        self.skipped.iter().any(|skipped| skipped.start < extent.end && extent.start < skipped.end)
     }
 
     /// Something is missing or refers to nothing, and any table of the file could have had it.
@@ -136,9 +126,7 @@ impl<'a> Sink<'a> {
         if is_root && self.text.starts_with('[') {
             return 0..0;
         }
-        let end = self.text[span.end..]
-            .find("\n[")
-            .map_or(self.text.len(), |at| span.end + at);
+        let end = self.text[span.end..].find("\n[").map_or(self.text.len(), |at| span.end + at);
         span.start..end
     }
 }

@@ -17,25 +17,15 @@ pub(super) enum Kind {
 }
 
 const KIND: Choice<Kind> = Choice {
-    words: &[
-        ("embedded", Kind::Embedded),
-        ("prometheus", Kind::Prometheus),
-    ],
+    words: &[("embedded", Kind::Embedded), ("prometheus", Kind::Prometheus)],
     planned: &["cloudwatch", "scrape", "http-json"],
     example: "\"prometheus\"",
 };
 
-const URL: Address = Address {
-    path: true,
-    example: "\"http://127.0.0.1:9090\"",
-};
+const URL: Address = Address { path: true, example: "\"http://127.0.0.1:9090\"" };
 
 /// Below 100 ms a busy Prometheus never answers; a minute without samples is a blind check.
-const TIMEOUT: Time = Time {
-    min_ms: 100,
-    max_ms: 60_000,
-    example: "\"5s\"",
-};
+const TIMEOUT: Time = Time { min_ms: 100, max_ms: 60_000, example: "\"5s\"" };
 
 /// A source as it was read.
 pub(super) struct Draft {
@@ -54,11 +44,7 @@ pub(super) fn read(root: &mut Section<'_>) -> Read<Vec<Draft>> {
     let Some(section) = root.table("sources", "[sources]")? else {
         return Ok(Vec::new());
     };
-    Ok(section
-        .entries()
-        .iter()
-        .filter_map(|item| read_one(item).ok())
-        .collect())
+    Ok(section.entries().iter().filter_map(|item| read_one(item).ok()).collect())
 }
 
 fn read_one(item: &Item<'_>) -> Read<Draft> {
@@ -85,58 +71,35 @@ fn read_one(item: &Item<'_>) -> Read<Draft> {
             Err(Reported)
         }
     };
-    Ok(Draft {
-        name: item.key.clone(),
-        span,
-        kind,
-        rule,
-        timeout,
-        used: false.into(),
-    })
+    Ok(Draft { name: item.key.clone(), span, kind, rule, timeout, used: false.into() })
 }
 
 fn prometheus(mut section: Section<'_>) -> Read<PrometheusRule> {
     let url = section.required("url", &URL);
     let timeout_ms = section.or("timeout", &TIMEOUT, 5_000);
     section.finish(&[]);
-    Ok(PrometheusRule {
-        url: url?,
-        timeout_ms: timeout_ms?,
-    })
+    Ok(PrometheusRule { url: url?, timeout_ms: timeout_ms? })
 }
 
 /// The source that a check names, or the only one: its index, and its kind if that is known.
-pub(super) fn resolve(
-    check: &mut Section<'_>,
-    sources: &Read<Vec<Draft>>,
-) -> Read<(usize, Read<Kind>)> {
-    let named = check.optional(
-        "source",
-        &Text {
-            example: "\"metrics\"",
-        },
-    )?;
+pub(super) fn resolve(check: &mut Section<'_>, sources: &Read<Vec<Draft>>) -> Read<(usize, Read<Kind>)> {
+    let named = check.optional("source", &Text { example: "\"metrics\"" })?;
     let Ok(sources) = sources else {
         return Err(Reported);
     };
     let sink = check.sink();
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let at = match (named, sources.as_slice()) {
-        (Some(name), _) => names
-            .iter()
-            .position(|known| *known == name)
-            .ok_or_else(|| {
-                let message = format!(
-                    "{} names the source `{name}`, which this file does not have",
-                    check.place()
-                );
-                let remedy = if names.is_empty() {
-                    format!("add `[sources.{name}]` with its `kind`")
-                } else {
-                    nearest::remedy(&name, &names)
-                };
-                sink.absent_anywhere(check.span_of("source"), message, remedy)
-            })?,
+        (Some(name), _) => names.iter().position(|known| *known == name).ok_or_else(|| {
+            let message =
+                format!("{} names the source `{name}`, which this file does not have", check.place());
+            let remedy = if names.is_empty() {
+                format!("add `[sources.{name}]` with its `kind`")
+            } else {
+                nearest::remedy(&name, &names)
+            };
+            sink.absent_anywhere(check.span_of("source"), message, remedy)
+        })?,
         (None, [_]) => 0,
         (None, []) => {
             let message = format!("{} has no source, and the file has none", check.place());
@@ -166,10 +129,7 @@ pub(super) fn finish(
     let mut rules = Vec::new();
     for draft in drafts? {
         remark(sink, &draft, router, tick_ms);
-        rules.push(draft.rule.map(|kind| SourceRule {
-            name: draft.name,
-            kind,
-        }));
+        rules.push(draft.rule.map(|kind| SourceRule { name: draft.name, kind }));
     }
     rules.into_iter().collect()
 }
@@ -177,9 +137,8 @@ pub(super) fn finish(
 fn remark(sink: &Sink<'_>, draft: &Draft, router: &Read<RouterRule>, tick_ms: Read<u64>) {
     let Draft { name, span, .. } = draft;
     if draft.kind == Ok(Kind::Embedded) && matches!(router, Ok(RouterRule::Haproxy(_))) {
-        let message = format!(
-            "source `{name}` tells what the embedded router saw, and the router is another one"
-        );
+        let message =
+            format!("source `{name}` tells what the embedded router saw, and the router is another one");
         sink.fault(
             span.clone(),
             message,
@@ -193,16 +152,10 @@ fn remark(sink: &Sink<'_>, draft: &Draft, router: &Read<RouterRule>, tick_ms: Re
             "remove it, or name it in a check",
         );
     }
-    if let (Ok(SourceKind::Prometheus(rule)), Some(at), Ok(tick_ms)) =
-        (&draft.rule, &draft.timeout, tick_ms)
+    if let (Ok(SourceKind::Prometheus(rule)), Some(at), Ok(tick_ms)) = (&draft.rule, &draft.timeout, tick_ms)
         && rule.timeout_ms > tick_ms
     {
-        let message =
-            format!("source `{name}` may take longer than a tick, and the tick waits for it");
-        sink.note(
-            at.clone(),
-            message,
-            "choose a `timeout` not above `tick` in [plan]",
-        );
+        let message = format!("source `{name}` may take longer than a tick, and the tick waits for it");
+        sink.note(at.clone(), message, "choose a `timeout` not above `tick` in [plan]");
     }
 }

@@ -29,12 +29,7 @@ pub(super) struct Repaired {
 
 /// Blanks out what is not TOML.
 pub(super) fn repair(text: &str) -> Repaired {
-    let mut repaired = Repaired {
-        text: text.into(),
-        faults: Vec::new(),
-        skipped: Vec::new(),
-        clean: false,
-    };
+    let mut repaired = Repaired { text: text.into(), faults: Vec::new(), skipped: Vec::new(), clean: false };
     for _ in 0..READINGS_MAX {
         let (table, errors) = DeTable::parse_recoverable(&repaired.text);
         let Some(first) = errors.iter().min_by_key(|error| span_of(error, text).start) else {
@@ -43,9 +38,7 @@ pub(super) fn repair(text: &str) -> Repaired {
         };
         let span = span_of(first, text);
         let value = value_around(table.get_ref(), span.start);
-        let end = value
-            .as_ref()
-            .and_then(|value| unclosed(text, value, &errors));
+        let end = value.as_ref().and_then(|value| unclosed(text, value, &errors));
         let (error, span, skip) = match (value, end) {
             // A value that is never closed runs on to where the parser gave up; what it swallowed is not part of it.
             (Some(value), Some(error)) => {
@@ -81,8 +74,7 @@ fn unclosed<'e>(text: &str, value: &Range<usize>, errors: &'e [Error]) -> Option
     };
     errors.iter().filter(|_| !is_closed).find(|error| {
         let message = error.message();
-        let is_list =
-            message.starts_with("unclosed array") || message.starts_with("unclosed inline");
+        let is_list = message.starts_with("unclosed array") || message.starts_with("unclosed inline");
         let is_string = message.starts_with("invalid") && message.contains(" string, expected");
         span_of(error, text).start >= value.end && (is_list || is_string)
     })
@@ -104,9 +96,13 @@ fn value_around(table: &DeTable<'_>, at: usize) -> Option<Range<usize>> {
         DeValue::Table(inner) if !inner_is_inline(value.span(), inner) => value_around(inner, at),
         DeValue::Array(items) => {
             let span = value.span();
-            let of_tables = items.iter().any(|item| matches!(item.get_ref(), DeValue::Table(t) if !inner_is_inline(item.span(), t)));
+            let of_tables = items
+                .iter()
+                .any(|item| matches!(item.get_ref(), DeValue::Table(t) if !inner_is_inline(item.span(), t)));
             if of_tables {
-                items.iter().find_map(|item| item.get_ref().as_table().and_then(|inner| value_around(inner, at)))
+                items
+                    .iter()
+                    .find_map(|item| item.get_ref().as_table().and_then(|inner| value_around(inner, at)))
             } else {
                 holds(&span, at).then_some(span)
             }
@@ -121,9 +117,7 @@ fn value_around(table: &DeTable<'_>, at: usize) -> Option<Range<usize>> {
 /// Whether a table is written in braces: then everything in it lies within its span.
 fn inner_is_inline(span: Range<usize>, table: &DeTable<'_>) -> bool {
     !span.is_empty()
-        && table
-            .iter()
-            .all(|(key, _)| span.start < key.span().start && key.span().end <= span.end)
+        && table.iter().all(|(key, _)| span.start < key.span().start && key.span().end <= span.end)
 }
 
 fn holds(span: &Range<usize>, at: usize) -> bool {
@@ -133,25 +127,19 @@ fn holds(span: &Range<usize>, at: usize) -> bool {
 /// The whole lines that `span` touches, without the last line's end.
 fn lines(text: &str, span: Range<usize>) -> Range<usize> {
     let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[span.end..]
-        .find('\n')
-        .map_or(text.len(), |at| span.end + at);
+    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
     start..end
 }
 
 /// Where the next table header after `from` starts, or the end.
 fn next_header(text: &str, from: usize) -> usize {
-    text[from..]
-        .find("\n[")
-        .map_or(text.len(), |at| from + at + 1)
+    text[from..].find("\n[").map_or(text.len(), |at| from + at + 1)
 }
 
 /// Overwrites with blanks, byte for byte, and keeps the lines.
 fn blank(text: &mut String, range: &Range<usize>) {
-    let blanks: String = text[range.clone()]
-        .bytes()
-        .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
-        .collect();
+    let blanks: String =
+        text[range.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
     text.replace_range(range.clone(), &blanks);
 }
 
@@ -163,10 +151,7 @@ fn fault(text: &str, error: &Error, span: Range<usize>) -> Fault {
         token(text, span)
     };
     let shown = &text[span.clone()];
-    let (message, expected) = error
-        .message()
-        .split_once(", expected ")
-        .unwrap_or((error.message(), ""));
+    let (message, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
     let remedy = match message {
         "string values must be quoted" if shown == "=" => "write a value after it".into(),
         "string values must be quoted" if shown.len() <= 60 => {
@@ -176,8 +161,7 @@ fn fault(text: &str, error: &Error, span: Range<usize>) -> Fault {
         "key with no value" => "put `=` between key and value".into(),
         "duplicate key" => "it stands in this table already: keep one of the two".into(),
         "unexpected key or value" => {
-            "one key and value to a line; a text with `\"` in it goes in single quotes: `'…'`"
-                .into()
+            "one key and value to a line; a text with `\"` in it goes in single quotes: `'…'`".into()
         }
         "invalid boolean" => "write `true` or `false`".into(),
         _ if message.starts_with("unclosed table") => "close the header: `[name]`".into(),
@@ -188,11 +172,7 @@ fn fault(text: &str, error: &Error, span: Range<usize>) -> Fault {
         _ if expected.is_empty() => "see https://toml.io/en/v1.0.0 for what is valid".into(),
         _ => format!("expected {expected}"),
     };
-    Fault {
-        span: (span.start, span.len()),
-        message: format!("not valid TOML: {message}"),
-        remedy,
-    }
+    Fault { span: (span.start, span.len()), message: format!("not valid TOML: {message}"), remedy }
 }
 
 /// Without the blanks around.
@@ -250,30 +230,19 @@ mod tests {
     fn a_key_without_a_value_does_not_end_the_reading() {
         check(
             "a = 1\ntolerance 1.5\nb = 5s\nc = 3\n",
-            &[
-                ("tolerance 1.5", "key with no value"),
-                ("5s", "string values must be quoted"),
-            ],
+            &[("tolerance 1.5", "key with no value"), ("5s", "string values must be quoted")],
             "a = 1 c = 3",
         );
     }
 
     #[test]
     fn an_array_that_is_not_closed_is_told_once() {
-        check(
-            "a = [1, 2\nb = 2\n[c]\nd = 1\n",
-            &[("[1, 2", "unclosed array")],
-            "b = 2 [c] d = 1",
-        );
+        check("a = [1, 2\nb = 2\n[c]\nd = 1\n", &[("[1, 2", "unclosed array")], "b = 2 [c] d = 1");
     }
 
     #[test]
     fn an_array_over_lines_goes_as_a_whole() {
-        check(
-            "a = [\n 1,\n x,\n 3,\n]\nb = 2\n",
-            &[("x", "string values must be quoted")],
-            "b = 2",
-        );
+        check("a = [\n 1,\n x,\n 3,\n]\nb = 2\n", &[("x", "string values must be quoted")], "b = 2");
     }
 
     #[test]
@@ -287,16 +256,8 @@ mod tests {
 
     #[test]
     fn a_string_that_is_not_closed_swallows_nothing() {
-        check(
-            "a = \"\"\"foo\nb = 2\n",
-            &[("\"\"\"foo", "invalid multi-line basic string")],
-            "b = 2",
-        );
-        check(
-            "a = \"foo\nb = 2\n",
-            &[("\"foo", "invalid basic string")],
-            "b = 2",
-        );
+        check("a = \"\"\"foo\nb = 2\n", &[("\"\"\"foo", "invalid multi-line basic string")], "b = 2");
+        check("a = \"foo\nb = 2\n", &[("\"foo", "invalid basic string")], "b = 2");
     }
 
     #[test]

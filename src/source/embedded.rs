@@ -45,12 +45,7 @@ impl EmbeddedSource {
                 Err(why) => Err(format!("check `{name}`: {why}")),
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            recorder,
-            checks,
-            colours,
-            last: None,
-        })
+        Ok(Self { recorder, checks, colours, last: None })
     }
 
     /// The books now; a colour that the recorder does not know has none.
@@ -100,19 +95,13 @@ impl Source for EmbeddedSource {
     async fn try_out(&mut self) -> Result<Vec<String>, Vec<String>> {
         let books = self.books().ok_or_else(|| vec![self.stranger()])?;
         let lines = self.samples(|measure, colour| measure.reading(&books[colour]));
-        let lines = lines.into_iter().map(
-            |Sample {
-                 check,
-                 colour,
-                 reading,
-             }| {
-                let counted = match reading {
-                    Reading::Counts { bad, total } => format!("{bad} bad of {total} answers"),
-                    reading => format!("{} answers by time", reading.events()),
-                };
-                format!("{check}, {colour}: {counted} since the router started")
-            },
-        );
+        let lines = lines.into_iter().map(|Sample { check, colour, reading }| {
+            let counted = match reading {
+                Reading::Counts { bad, total } => format!("{bad} bad of {total} answers"),
+                reading => format!("{} answers by time", reading.events()),
+            };
+            format!("{check}, {colour}: {counted} since the router started")
+        });
         Ok(lines.collect())
     }
 }
@@ -130,10 +119,7 @@ impl Measure {
 
     fn reading(&self, seen: &Seen) -> Reading {
         let made = match self {
-            Self::Bad(list) => Reading::counts(
-                seen.answered(|code| list.has(code)),
-                seen.answered(|_| true),
-            ),
+            Self::Bad(list) => Reading::counts(seen.answered(|code| list.has(code)), seen.answered(|_| true)),
             Self::Latency => Reading::histogram(LATENCY_BOUNDS_S.to_vec(), seen.latency.clone()),
         };
         made.unwrap_or_else(|bad| Reading::gap(GapKind::Malformed, bad.to_string()))
@@ -148,9 +134,7 @@ impl StatusList {
     /// Whether a status code is on it.
     #[must_use]
     pub fn has(&self, code: u16) -> bool {
-        self.0
-            .iter()
-            .any(|(low, high)| (*low..=*high).contains(&code))
+        self.0.iter().any(|(low, high)| (*low..=*high).contains(&code))
     }
 }
 
@@ -158,11 +142,7 @@ impl std::str::FromStr for StatusList {
     type Err = String;
 
     fn from_str(list: &str) -> Result<Self, String> {
-        list.split(',')
-            .map(str::trim)
-            .map(range)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        list.split(',').map(str::trim).map(range).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -173,11 +153,7 @@ fn range(entry: &str) -> Result<(u16, u16), String> {
         None => (entry.to_owned(), entry.to_owned()),
     };
     // `parse` takes a sign too, but then there are more than three characters.
-    let code = |text: String| {
-        text.parse()
-            .ok()
-            .filter(|code| text.len() == 3 && (100..600).contains(code))
-    };
+    let code = |text: String| text.parse().ok().filter(|code| text.len() == 3 && (100..600).contains(code));
     code(low).zip(code(high)).ok_or_else(|| {
         format!("`{entry}` is no status code or class: write for example `bad = \"5xx, 429\"`")
     })
@@ -192,9 +168,7 @@ mod tests {
         let list: StatusList = "5xx, 429,404".parse().unwrap();
         let bad: Vec<u16> = (100..600).filter(|code| list.has(*code)).collect();
         assert_eq!(bad, [vec![404, 429], (500..600).collect()].concat());
-        for wrong in [
-            "", "5xx,", "6xx", "5x", "99", "600", "xx", "5xx 4xx", "+429",
-        ] {
+        for wrong in ["", "5xx,", "6xx", "5x", "99", "600", "xx", "5xx 4xx", "+429"] {
             assert!(wrong.parse::<StatusList>().is_err(), "{wrong}");
         }
     }
@@ -206,19 +180,8 @@ mod tests {
     #[tokio::test]
     async fn nothing_sent_is_counted_as_nothing() {
         let checks = vec![
-            (
-                "errors".into(),
-                Query::Counters {
-                    bad: "5xx".into(),
-                    total: String::new(),
-                },
-            ),
-            (
-                "latency".into(),
-                Query::Histogram {
-                    buckets: String::new(),
-                },
-            ),
+            ("errors".into(), Query::Counters { bad: "5xx".into(), total: String::new() }),
+            ("latency".into(), Query::Histogram { buckets: String::new() }),
         ];
         let mut source = EmbeddedSource::new(Recorder::new(colours()), checks, colours()).unwrap();
         assert_eq!(
@@ -227,47 +190,23 @@ mod tests {
         );
         let first = source.sample().await;
         assert_eq!(first.len(), 4);
-        assert!(
-            first
-                .iter()
-                .all(|s| s.reading == Reading::gap(GapKind::NotYet, ""))
-        );
+        assert!(first.iter().all(|s| s.reading == Reading::gap(GapKind::NotYet, "")));
         let second = source.sample().await;
         assert_eq!(second[1].reading, Reading::Counts { bad: 0, total: 0 });
-        assert_eq!(
-            (second[3].check.as_str(), second[3].reading.events()),
-            ("latency", 0)
-        );
+        assert_eq!((second[3].check.as_str(), second[3].reading.events()), ("latency", 0));
     }
 
     #[tokio::test]
     async fn what_the_books_cannot_answer_is_told() {
-        let value = vec![(
-            "cpu".into(),
-            Query::Value {
-                query: String::new(),
-            },
-        )];
-        let error = EmbeddedSource::new(Recorder::new(colours()), value, colours())
-            .err()
-            .unwrap();
-        assert!(
-            error.contains("`cpu`") && error.contains("another source"),
-            "{error}"
-        );
+        let value = vec![("cpu".into(), Query::Value { query: String::new() })];
+        let error = EmbeddedSource::new(Recorder::new(colours()), value, colours()).err().unwrap();
+        assert!(error.contains("`cpu`") && error.contains("another source"), "{error}");
 
         let [blue, _] = colours();
-        let checks = vec![(
-            "latency".into(),
-            Query::Histogram {
-                buckets: String::new(),
-            },
-        )];
+        let checks = vec![("latency".into(), Query::Histogram { buckets: String::new() })];
         let strangers = [blue, Colour::new("red").unwrap()];
         let mut source = EmbeddedSource::new(Recorder::new(colours()), checks, strangers).unwrap();
-        assert!(
-            matches!(&source.sample().await[0].reading, Reading::Gap(gap) if gap.detail.contains("red"))
-        );
+        assert!(matches!(&source.sample().await[0].reading, Reading::Gap(gap) if gap.detail.contains("red")));
         assert!(source.try_out().await.is_err());
     }
 }

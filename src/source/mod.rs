@@ -5,6 +5,7 @@
 //! it never fails as a whole, because a failing source is a fact about the release and not an error of the daemon.
 
 pub mod embedded;
+pub mod prometheus;
 
 use async_trait::async_trait;
 

@@ -43,7 +43,8 @@ async fn a_candidate_whose_slow_share_doubled_is_reverted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_candidate_is_reverted_and_the_log_says_silent() {
-    let stage = Stage::start(Plan::default(), Faults::good(), Faults { silent: true, ..Faults::good() }).await;
+    let stage =
+        Stage::start(Plan::default(), Faults::good(), Faults { silent: true, ..Faults::good() }).await;
     let release = stage.release();
     assert_eq!(release.exit, 10, "{release:?}");
     let silent = release.find("silent");

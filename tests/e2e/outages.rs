@@ -24,7 +24,8 @@ async fn without_prometheus_the_release_holds_and_goes_on_when_it_is_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_haproxy_gets_its_weight_back_within_two_ticks() {
-    let mut stage = Stage::start(Plan { hold: "12s", ..Plan::default() }, Faults::good(), Faults::good()).await;
+    let mut stage =
+        Stage::start(Plan { hold: "12s", ..Plan::default() }, Faults::good(), Faults::good()).await;
     stage.start_release();
     stage.verdict("weight").await;
     let before = stage.haproxy_weights();

@@ -6,7 +6,8 @@ use crate::stage::{Faults, Plan, Stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verdict_of_a_release_fits_the_published_schema() {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verdict.schema.json")).unwrap();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verdict.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&text).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let bad = Faults { error_rate: 0.1, ..Faults::good() };

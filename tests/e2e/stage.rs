@@ -189,7 +189,8 @@ impl Stage {
         let settled = |output: &Output| {
             output.code == 0 && {
                 let status = output.json();
-                !status["live"].is_null() && (status["release"].is_null() || status["release"]["outcome"].is_null())
+                !status["live"].is_null()
+                    && (status["release"].is_null() || status["release"]["outcome"].is_null())
                     || !status["trouble"].is_null()
             }
         };
@@ -271,7 +272,11 @@ impl Stage {
     pub fn haproxy_weights(&self) -> [u32; 2] {
         let weight = |server: &str| {
             let answer = self.haproxy.command(&format!("get weight shop/{server}"));
-            answer.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
+            answer
+                .split_whitespace()
+                .next()
+                .and_then(|word| word.parse().ok())
+                .unwrap_or_else(|| panic!("{answer}"))
         };
         [weight("blue1"), weight("green1")]
     }

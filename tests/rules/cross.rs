@@ -69,26 +69,18 @@ fn keys_that_contradict_each_other() {
 
 #[test]
 fn a_long_tick_makes_the_default_patience_too_short() {
-    let found = errors(&with(
-        &with(BASE, "tick = \"5s\"", "tick = \"3m\""),
-        "blind_after = \"121s\"\n",
-        "",
-    ));
+    let found = errors(&with(&with(BASE, "tick = \"5s\"", "tick = \"3m\""), "blind_after = \"121s\"\n", ""));
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(
         found[0].contains("`\"3m\"` `blind_after` in [plan] is 2m, less than one tick (3m)"),
         "{found:#?}"
     );
-    assert!(
-        found[1].contains("`\"122s\"` `silent_after` in [plan] is 2m2s"),
-        "{found:#?}"
-    );
+    assert!(found[1].contains("`\"122s\"` `silent_after` in [plan] is 2m2s"), "{found:#?}");
 }
 
 #[test]
 fn colours() {
-    let header =
-        "[colours.green]\nurl = \"http://10.0.0.12:8080\"\nlabels = { colour = \"green\" }\n";
+    let header = "[colours.green]\nurl = \"http://10.0.0.12:8080\"\nlabels = { colour = \"green\" }\n";
     let without = errors(&with(BASE, header, ""));
     assert_eq!(without.len(), 1, "{without:#?}");
     assert!(
@@ -99,18 +91,13 @@ fn colours() {
     let three = errors(&with(BASE, "[router]", "[colours.azure]\n[router]"));
     assert_eq!(three.len(), 1, "{three:#?}");
     assert!(
-        three[0].starts_with(
-            "11:1 `[colours.azure]` a release is between two colours, and 3 are given"
-        ),
+        three[0].starts_with("11:1 `[colours.azure]` a release is between two colours, and 3 are given"),
         "{three:#?}"
     );
 
     let named = errors(&with(BASE, "[colours.green]", "[colours.\"light green\"]"));
     assert_eq!(named.len(), 1, "{named:#?}");
-    assert!(
-        named[0].starts_with("7:10 `\"light green\"` `light green` cannot name a colour"),
-        "{named:#?}"
-    );
+    assert!(named[0].starts_with("7:10 `\"light green\"` `light green` cannot name a colour"), "{named:#?}");
 }
 
 #[test]
@@ -160,10 +147,7 @@ fn what_colours_must_have() {
     );
     let found = errors(&EMBEDDED.replace("url = \"http://127.0.0.1:808", "# \""));
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(
-        found[0].contains("colour `blue` has no `url`, and the embedded router needs it"),
-        "{found:#?}"
-    );
+    assert!(found[0].contains("colour `blue` has no `url`, and the embedded router needs it"), "{found:#?}");
 }
 
 #[test]
@@ -230,11 +214,8 @@ fn sources() {
             "did you mean `metrics`?",
         )],
     );
-    let several = errors(&with(
-        BASE,
-        "[plan]",
-        "[sources.spare]\nkind = \"prometheus\"\nurl = \"http://h\"\n[plan]",
-    ));
+    let several =
+        errors(&with(BASE, "[plan]", "[sources.spare]\nkind = \"prometheus\"\nurl = \"http://h\"\n[plan]"));
     assert_eq!(several.len(), 2, "{several:#?}");
     assert!(several[0].ends_with("`source` is missing in check `latency` | add `source = \"metrics\"`: the file has `metrics`, `spare`"), "{several:#?}");
 
@@ -244,18 +225,15 @@ fn sources() {
         "kind = \"embedded\"",
     ));
     assert!(
-        mixed.iter().any(|error| error.starts_with(
-            "18:1 `[sources.metrics]` source `metrics` tells what the embedded router saw"
-        )),
+        mixed.iter().any(|error| error
+            .starts_with("18:1 `[sources.metrics]` source `metrics` tells what the embedded router saw")),
         "{mixed:#?}"
     );
 
     let none = errors(&with(EMBEDDED, "[sources.edge]\nkind = \"embedded\"\n", ""));
     assert_eq!(none.len(), 2, "{none:#?}");
     assert!(
-        none[0].contains(
-            "check `errors` has no source, and the file has none | add `[sources.metrics]`"
-        ),
+        none[0].contains("check `errors` has no source, and the file has none | add `[sources.metrics]`"),
         "{none:#?}"
     );
 }
@@ -306,19 +284,13 @@ fn addresses() {
     );
     for (get, flaw) in [
         ("shop", "must start with `/`"),
-        (
-            "//evil.example/",
-            "would name another host: it must start with one `/`",
-        ),
+        ("//evil.example/", "would name another host: it must start with one `/`"),
         ("/a b", "must be ASCII without blanks and `#`"),
         ("/a#b", "must be ASCII without blanks and `#`"),
     ] {
         let found = errors(&with(BASE, "get = \"/shop\"", &format!("get = \"{get}\"")));
         assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(
-            found[0].contains(&format!("`get` in probe `home` {flaw}")),
-            "{found:#?}"
-        );
+        assert!(found[0].contains(&format!("`get` in probe `home` {flaw}")), "{found:#?}");
     }
 }
 
@@ -417,30 +389,21 @@ fn quantiles() {
 fn checks_that_are_none_or_too_many() {
     let none = errors(EMBEDDED.split("[[checks]]").next().unwrap());
     assert_eq!(none.len(), 1, "{none:#?}");
-    assert!(
-        none[0].contains("nothing could ever be proved healthy"),
-        "{none:#?}"
-    );
+    assert!(none[0].contains("nothing could ever be proved healthy"), "{none:#?}");
 
-    let table = errors(
-        &EMBEDDED
-            .split("[[checks]]")
-            .take(2)
-            .collect::<Vec<_>>()
-            .join("[checks]"),
-    );
+    let table = errors(&EMBEDDED.split("[[checks]]").take(2).collect::<Vec<_>>().join("[checks]"));
     assert_eq!(table.len(), 1, "{table:#?}");
-    assert!(table[0].contains("`checks` must be written as `[[checks]]`, not as a table | write `[[checks]]` above each check"), "{table:#?}");
+    assert!(
+        table[0].contains(
+            "`checks` must be written as `[[checks]]`, not as a table | write `[[checks]]` above each check"
+        ),
+        "{table:#?}"
+    );
 
-    let extra: String = (0..63)
-        .map(|i| format!("[[probes]]\nname = \"p{i}\"\nget = \"/\"\n"))
-        .collect();
+    let extra: String = (0..63).map(|i| format!("[[probes]]\nname = \"p{i}\"\nget = \"/\"\n")).collect();
     let many = errors(&format!("{EMBEDDED}{extra}"));
     assert_eq!(many.len(), 1, "{many:#?}");
-    assert!(
-        many[0].contains("65 checks and probes, more than 64"),
-        "{many:#?}"
-    );
+    assert!(many[0].contains("65 checks and probes, more than 64"), "{many:#?}");
 }
 
 /// A misspelt key leaves its default in force, which must not be held against the others.
@@ -452,19 +415,12 @@ fn a_default_behind_a_misspelt_key_contradicts_nothing() {
         ("tick = \"5s\"\n", "tik = \"100ms\"\nblind_after = \"1s\"\n"),
         ("below = 0.25", "belw = 0.25"),
         ("kind = \"haproxy\"", "kid = \"haproxy\""),
-        (
-            "url = \"http://10.0.0.12:8080\"",
-            "ulr = \"http://10.0.0.12:8080\"",
-        ),
+        ("url = \"http://10.0.0.12:8080\"", "ulr = \"http://10.0.0.12:8080\""),
     ] {
         let text = with(BASE, from, to);
         let text = text.replace(
             "blind_after = \"121s\"\n",
-            if to.contains("blind") {
-                ""
-            } else {
-                "blind_after = \"121s\"\n"
-            },
+            if to.contains("blind") { "" } else { "blind_after = \"121s\"\n" },
         );
         let found = errors(&text);
         assert_eq!(found.len(), 1, "{to}: {found:#?}");

@@ -11,10 +11,7 @@ fn holds(text: &str) -> Result<(), TestCaseError> {
     let faults = match compile(text) {
         Ok((_, notes)) => {
             for note in &notes {
-                prop_assert!(
-                    text.get(note.span.0..note.span.0 + note.span.1).is_some(),
-                    "{note:?}"
-                );
+                prop_assert!(text.get(note.span.0..note.span.0 + note.span.1).is_some(), "{note:?}");
             }
             let _ = diagnostics::render(text, &diagnostics::of_notes(Path::new("x"), text, &notes));
             return Ok(());
@@ -24,11 +21,7 @@ fn holds(text: &str) -> Result<(), TestCaseError> {
     prop_assert!(!faults.is_empty());
     prop_assert!(faults.is_sorted_by_key(|fault| fault.span.0));
     for fault in &faults {
-        prop_assert!(
-            text.get(fault.span.0..fault.span.0 + fault.span.1)
-                .is_some(),
-            "{fault:?}"
-        );
+        prop_assert!(text.get(fault.span.0..fault.span.0 + fault.span.1).is_some(), "{fault:?}");
         prop_assert!(!fault.message.is_empty() && !fault.remedy.is_empty());
     }
     let shown = diagnostics::render(text, &diagnostics::of_faults(Path::new("x"), text, &faults));

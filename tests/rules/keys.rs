@@ -10,10 +10,7 @@ const KEYS: &[(&str, &str)] = &[
     ("kind = \"haproxy\"", "a text in quotes"),
     ("socket = \"/run/haproxy/admin.sock\"", "a text in quotes"),
     ("backend = \"shop\"", "a text in quotes"),
-    (
-        "servers = { blue = [\"blue1\"], green = [\"green1\"] }",
-        "a table",
-    ),
+    ("servers = { blue = [\"blue1\"], green = [\"green1\"] }", "a table"),
     ("timeout = \"3s\"", "a duration with its unit, in quotes"),
     ("kind = \"prometheus\"", "a text in quotes"),
     ("url = \"http://127.0.0.1:9090\"", "a text in quotes"),
@@ -26,33 +23,21 @@ const KEYS: &[(&str, &str)] = &[
     ("\ndeadline = \"2h\"", "a duration with its unit, in quotes"),
     ("on_deadline = \"promote\"", "a text in quotes"),
     ("on_blind = \"revert\"", "a text in quotes"),
-    (
-        "blind_after = \"121s\"",
-        "a duration with its unit, in quotes",
-    ),
+    ("blind_after = \"121s\"", "a duration with its unit, in quotes"),
     ("on_silent = \"hold\"", "a text in quotes"),
-    (
-        "silent_after = \"122s\"",
-        "a duration with its unit, in quotes",
-    ),
+    ("silent_after = \"122s\"", "a duration with its unit, in quotes"),
     ("soak = \"11m\"", "a duration with its unit, in quotes"),
     ("false_revert = 0.02", "a number"),
     ("missed_harm = 0.06", "a number"),
     ("name = \"errors\"", "a text in quotes"),
     ("kind = \"ratio\"", "a text in quotes"),
     ("source = \"metrics\"", "a text in quotes"),
-    (
-        "bad = 'requests_total{ {{labels}}, code=\"500\"}'",
-        "a text in quotes",
-    ),
+    ("bad = 'requests_total{ {{labels}}, code=\"500\"}'", "a text in quotes"),
     ("total = 'requests_total{ {{labels}} }'", "a text in quotes"),
     ("tolerance = 1.5", "a number"),
     ("floor = 0.001", "a number"),
     ("limit = 0.05", "a number"),
-    (
-        "histogram = 'seconds_bucket{ {{labels}} }'",
-        "a text in quotes",
-    ),
+    ("histogram = 'seconds_bucket{ {{labels}} }'", "a text in quotes"),
     ("quantiles = { p50 = 1.2, p99 = 1.6 }", "a table"),
     ("limit = { over = \"1500ms\", share = 0.03 }", "a table"),
     ("query = 'avg(cpu{ {{labels}} })'", "a text in quotes"),
@@ -62,10 +47,7 @@ const KEYS: &[(&str, &str)] = &[
     ("get = \"/shop\"", "a text in quotes"),
     ("every = \"20s\"", "a duration with its unit, in quotes"),
     ("timeout = \"10s\"", "a duration with its unit, in quotes"),
-    (
-        "expect = { status = 204, body_contains = \"yes\", within = \"500ms\" }",
-        "a table",
-    ),
+    ("expect = { status = 204, body_contains = \"yes\", within = \"500ms\" }", "a table"),
     ("limit = 0.3", "a number"),
 ];
 
@@ -89,16 +71,11 @@ fn every_key_of_a_wrong_type() {
             let changed = with(BASE, line, &format!("{key} = {value}"));
             let errors = errors(&changed);
             let at = BASE.find(line).unwrap() + key.len() + 3;
-            let (row, column) = (
-                changed[..at].matches('\n').count() + 1,
-                at - changed[..at].rfind('\n').unwrap(),
-            );
+            let (row, column) =
+                (changed[..at].matches('\n').count() + 1, at - changed[..at].rfind('\n').unwrap());
             let start = format!("{row}:{column} `{value}` `{}` in ", key.trim());
             assert_eq!(errors.len(), 1, "{key} = {value}: {errors:#?}");
-            assert!(
-                errors[0].starts_with(&start),
-                "{key} = {value}: {errors:#?}"
-            );
+            assert!(errors[0].starts_with(&start), "{key} = {value}: {errors:#?}");
             assert!(
                 errors[0].contains(&format!(" must be {expected}, not {found} | ")),
                 "{key} = {value}: {errors:#?}"
@@ -112,22 +89,12 @@ fn every_key_of_a_wrong_type() {
 fn every_key_misspelt() {
     for (line, _) in KEYS {
         let (key, rest) = line.trim_start().split_once(" =").unwrap();
-        let changed = with(
-            BASE,
-            line.trim_start_matches('\n'),
-            &format!("{key}x ={rest}"),
-        )
-        .clone();
+        let changed = with(BASE, line.trim_start_matches('\n'), &format!("{key}x ={rest}")).clone();
         let found = errors(&changed);
-        let errors: Vec<&String> = found
-            .iter()
-            .filter(|error| error.contains(&format!("unknown key `{key}x`")))
-            .collect();
+        let errors: Vec<&String> =
+            found.iter().filter(|error| error.contains(&format!("unknown key `{key}x`"))).collect();
         assert_eq!((errors.len(), found.len()), (1, 1), "{key}: {found:#?}");
-        assert!(
-            errors[0].ends_with(&format!("did you mean `{key}`?")),
-            "{key}: {found:#?}"
-        );
+        assert!(errors[0].ends_with(&format!("did you mean `{key}`?")), "{key}: {found:#?}");
     }
 }
 
@@ -160,26 +127,15 @@ fn every_key_left_out() {
         let found = errors(&with(BASE, &format!("{line}\n"), ""));
         let name = key.split(" =").next().unwrap();
         assert_eq!(found.len(), 1, "{key}: {found:#?}");
-        assert!(
-            found[0].contains(&format!("]` `{name}` is missing in ")),
-            "{key}: {found:#?}"
-        );
-        assert!(
-            found[0].contains(&format!("| add `{name} = ")),
-            "{key}: {found:#?}"
-        );
+        assert!(found[0].contains(&format!("]` `{name}` is missing in ")), "{key}: {found:#?}");
+        assert!(found[0].contains(&format!("| add `{name} = ")), "{key}: {found:#?}");
     }
-    for (key, name) in [
-        ("over = \"1500ms\", ", "over"),
-        (", share = 0.03", "share"),
-        (", for = \"90s\"", "for"),
-    ] {
+    for (key, name) in
+        [("over = \"1500ms\", ", "over"), (", share = 0.03", "share"), (", for = \"90s\"", "for")]
+    {
         let found = errors(&with(BASE, key, ""));
         assert_eq!(found.len(), 1, "{key}: {found:#?}");
-        assert!(
-            found[0].contains(&format!("`{name}` is missing in `limit` of check ")),
-            "{key}: {found:#?}"
-        );
+        assert!(found[0].contains(&format!("`{name}` is missing in `limit` of check ")), "{key}: {found:#?}");
     }
 }
 
@@ -189,18 +145,9 @@ fn unknown_keys_at_each_level() {
     let unknown = |from: &str, to: &str, at: &str, place: &str, remedy: &str| {
         let found = errors(&with(BASE, from, to));
         assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(
-            found[0].contains(&format!("`{at}` unknown key `{at}` in {place} | {remedy}")),
-            "{found:#?}"
-        );
+        assert!(found[0].contains(&format!("`{at}` unknown key `{at}` in {place} | {remedy}")), "{found:#?}");
     };
-    unknown(
-        "[plan]",
-        "[plans]",
-        "plans",
-        "the file",
-        "did you mean `plan`?",
-    );
+    unknown("[plan]", "[plans]", "plans", "the file", "did you mean `plan`?");
     unknown(
         "[service]",
         "[[webhooks]]\n[service]",
@@ -208,13 +155,7 @@ fn unknown_keys_at_each_level() {
         "the file",
         "valid here: `service`, `colours`, `router`, `sources`, `plan`, `checks`, `probes`",
     );
-    unknown(
-        "[service]",
-        "[service]\nnmae = 1",
-        "nmae",
-        "[service]",
-        "did you mean `name`?",
-    );
+    unknown("[service]", "[service]\nnmae = 1", "nmae", "[service]", "did you mean `name`?");
     unknown(
         "labels = { colour = \"blue\" }",
         "label = { colour = \"blue\" }\nlabels = { colour = \"blue\" }",
@@ -236,13 +177,7 @@ fn unknown_keys_at_each_level() {
         "`limit` of check `latency`",
         "did you mean `over`?",
     );
-    unknown(
-        "below = 0.25",
-        "below = 0.25, For = 1",
-        "For",
-        "`limit` of check `cpu`",
-        "did you mean `for`?",
-    );
+    unknown("below = 0.25", "below = 0.25, For = 1", "For", "`limit` of check `cpu`", "did you mean `for`?");
     unknown(
         "[colours.blue]\nurl",
         "[colours.blue]\nzebra = 1\nurl",
@@ -424,18 +359,8 @@ fn steps() {
         ],
     );
     let many: Vec<String> = (1..=51).map(|step| step.to_string()).collect();
-    let found = errors(&with(
-        BASE,
-        "[1, 5, 25.5, 50]",
-        &format!("[{}]", many.join(", ")),
-    ));
-    assert!(
-        found[0].contains("must have 1 to 50 entries, not 51"),
-        "{found:#?}"
-    );
+    let found = errors(&with(BASE, "[1, 5, 25.5, 50]", &format!("[{}]", many.join(", "))));
+    assert!(found[0].contains("must have 1 to 50 entries, not 51"), "{found:#?}");
     // Two entries, two errors.
-    assert_eq!(
-        errors(&with(BASE, "[1, 5, 25.5, 50]", "[0, 5, 100]")).len(),
-        2
-    );
+    assert_eq!(errors(&with(BASE, "[1, 5, 25.5, 50]", "[0, 5, 100]")).len(), 2);
 }

@@ -102,80 +102,27 @@ fn syntax_and_meaning_are_reported_together() {
 #[test]
 fn a_syntax_error_has_no_consequences() {
     let cases = [
-        (
-            "[colours.green]",
-            "[colours.green",
-            "[colours.green",
-            "close the header: `[name]`",
-        ),
-        (
-            "[sources.metrics]",
-            "[sources.metrics",
-            "[sources.metrics",
-            "close the header: `[name]`",
-        ),
-        (
-            "tolerance = 1.5\n",
-            "tolerance 1.5\n",
-            "tolerance 1.5",
-            "put `=` between key and value",
-        ),
-        (
-            "tolerance = 1.5\n",
-            "tolerance = \n",
-            "=",
-            "write a value after it",
-        ),
-        (
-            "kind = \"haproxy\"",
-            "kind = haproxy",
-            "haproxy",
-            "write `\"haproxy\"`",
-        ),
-        (
-            "[[probes]]",
-            "[[probes]",
-            "[[probes]",
-            "close the header: `[[name]]`",
-        ),
-        (
-            "steps = [1, 5, 25.5, 50]",
-            "steps = [1, 5, 25.5, 50",
-            "[1, 5, 25.5, 50",
-            "close it with `]`",
-        ),
-        (
-            "labels = { colour = \"green\" }",
-            "labels = { colour \"green\" }",
-            "\"green\"",
-            "expected `=`",
-        ),
-        (
-            "get = \"/shop\"",
-            "get = \"/shop",
-            "\"/shop",
-            "close it with `\"`",
-        ),
+        ("[colours.green]", "[colours.green", "[colours.green", "close the header: `[name]`"),
+        ("[sources.metrics]", "[sources.metrics", "[sources.metrics", "close the header: `[name]`"),
+        ("tolerance = 1.5\n", "tolerance 1.5\n", "tolerance 1.5", "put `=` between key and value"),
+        ("tolerance = 1.5\n", "tolerance = \n", "=", "write a value after it"),
+        ("kind = \"haproxy\"", "kind = haproxy", "haproxy", "write `\"haproxy\"`"),
+        ("[[probes]]", "[[probes]", "[[probes]", "close the header: `[[name]]`"),
+        ("steps = [1, 5, 25.5, 50]", "steps = [1, 5, 25.5, 50", "[1, 5, 25.5, 50", "close it with `]`"),
+        ("labels = { colour = \"green\" }", "labels = { colour \"green\" }", "\"green\"", "expected `=`"),
+        ("get = \"/shop\"", "get = \"/shop", "\"/shop", "close it with `\"`"),
         (
             "tick = \"5s\"",
             "tick = \"5s\"\ntick = \"6s\"",
             "tick",
             "it stands in this table already: keep one of the two",
         ),
-        (
-            "critical = false",
-            "critical = False",
-            "False",
-            "write `true` or `false`",
-        ),
+        ("critical = false", "critical = False", "False", "write `true` or `false`"),
     ];
     for (from, to, pointed_at, remedy) in cases {
         let found = errors(&with(BASE, from, to));
         assert_eq!(found.len(), 1, "`{to}`: {found:#?}");
-        assert!(
-            found[0].contains(&format!(" `{pointed_at}` not valid TOML: ")),
-            "{found:?}"
-        );
+        assert!(found[0].contains(&format!(" `{pointed_at}` not valid TOML: ")), "{found:?}");
         assert!(found[0].ends_with(&format!(" | {remedy}")), "{found:?}");
     }
 }
@@ -204,24 +151,15 @@ fn a_file_beyond_the_bound_is_refused() {
     let comment = format!("{EMBEDDED}#{}", "x".repeat(BYTES_MAX - EMBEDDED.len() - 1));
     assert!(compile(&comment).is_ok());
     let faults = compile(&format!("{comment}x")).unwrap_err();
-    assert_eq!(
-        faults[0].message,
-        "the file has 1048577 bytes, more than 1048576"
-    );
+    assert_eq!(faults[0].message, "the file has 1048577 bytes, more than 1048576");
 }
 
 #[test]
 fn a_password_is_refused_and_not_shown() {
-    let text = with(
-        BASE,
-        "url = \"http://127.0.0.1:9090\"",
-        "url = \"http://scraper:hunter2@127.0.0.1:9090\"",
-    );
+    let text =
+        with(BASE, "url = \"http://127.0.0.1:9090\"", "url = \"http://scraper:hunter2@127.0.0.1:9090\"");
     let shown = diagnostics::render(&text, &load(Path::new("x.toml"), &text).unwrap_err());
-    assert!(
-        !shown.contains("hunter2") && !shown.contains("scraper"),
-        "{shown}"
-    );
+    assert!(!shown.contains("hunter2") && !shown.contains("scraper"), "{shown}");
     insta::assert_snapshot!(shown, @r#"
 x.toml:20:7: error: `url` in source `metrics` holds a user name or password: secrets never stand in rules, which are copied, logged and journaled
    |
@@ -237,10 +175,7 @@ fn notes(text: &str) -> Vec<String> {
         .into_iter()
         .map(|d| {
             assert_eq!(d.severity, Severity::Warning);
-            format!(
-                "{}:{} `{}` {} | {}",
-                d.line, d.column, d.text, d.message, d.remedy
-            )
+            format!("{}:{} `{}` {} | {}", d.line, d.column, d.text, d.message, d.remedy)
         })
         .collect()
 }
@@ -252,20 +187,11 @@ fn notes_on_what_is_valid_and_odd() {
         ("blind_after = \"121s\"", "blind_after = \"3h\""),
         ("timeout = \"4s\"", "timeout = \"6s\""),
         ("seconds_bucket{", "seconds{"),
-        (
-            "[plan]",
-            "[sources.spare]\nkind = \"prometheus\"\nurl = \"http://h\"\n[plan]",
-        ),
+        ("[plan]", "[sources.spare]\nkind = \"prometheus\"\nurl = \"http://h\"\n[plan]"),
     ];
-    let text = BASE.replace(
-        "kind = \"latency\"",
-        "kind = \"latency\"\nsource = \"metrics\"",
-    );
+    let text = BASE.replace("kind = \"latency\"", "kind = \"latency\"\nsource = \"metrics\"");
     let text = text.replace("kind = \"value\"", "kind = \"value\"\nsource = \"metrics\"");
-    let found: Vec<String> = cases
-        .iter()
-        .flat_map(|(from, to)| notes(&with(&text, from, to)))
-        .collect();
+    let found: Vec<String> = cases.iter().flat_map(|(from, to)| notes(&with(&text, from, to))).collect();
     insta::assert_snapshot!(found.join("\n"), @r#"
 29:12 `"4m"` the deadline (4m) comes before warmup and holds are over (4m34s): no release can be promoted by evidence | choose a deadline well above 4m34s, or shorter holds
 32:15 `"3h"` `blind_after` in [plan] is not before the deadline, so it never acts | choose `blind_after` below 2h
@@ -274,8 +200,7 @@ fn notes_on_what_is_valid_and_odd() {
 23:1 `[sources.spare]` source `spare` is not used by any check | remove it, or name it in a check
 "#);
     let none_critical = EMBEDDED.replace("kind = \"ratio\"", "kind = \"ratio\"\ncritical = false");
-    let none_critical =
-        none_critical.replace("kind = \"latency\"", "kind = \"latency\"\ncritical = false");
+    let none_critical = none_critical.replace("kind = \"latency\"", "kind = \"latency\"\ncritical = false");
     insta::assert_snapshot!(notes(&none_critical).join("\n"), @r#"
 1:1 `` no check is critical, so promotion asks for no proof at all | leave `critical` out of at least one check
 "#);

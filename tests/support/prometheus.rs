@@ -25,7 +25,9 @@ impl Prometheus {
     /// Scrapes each `(colour, host:port)` with the label `colour`.
     pub fn start(targets: &[(&str, &String)]) -> Self {
         let dir = TempDir::new().unwrap();
-        let mut config = String::from("global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n- job_name: shop\n  static_configs:\n");
+        let mut config = String::from(
+            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n- job_name: shop\n  static_configs:\n",
+        );
         for (colour, target) in targets {
             let _ = writeln!(config, "  - targets: ['{target}']\n    labels: {{ colour: '{colour}' }}");
         }

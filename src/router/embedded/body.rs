@@ -84,10 +84,7 @@ impl Upload {
             waits_for_client: AtomicBool::new(false),
             broken: AtomicBool::new(false),
         });
-        let upload = Self {
-            body,
-            progress: Arc::clone(&progress),
-        };
+        let upload = Self { body, progress: Arc::clone(&progress) };
         (upload, progress)
     }
 }
@@ -109,8 +106,7 @@ impl Progress {
     }
 
     fn note(&self, frame: &Poll<Option<Result<Frame<Bytes>, hyper::Error>>>) {
-        self.waits_for_client
-            .store(frame.is_pending(), Ordering::Relaxed);
+        self.waits_for_client.store(frame.is_pending(), Ordering::Relaxed);
         match frame {
             Poll::Pending => {}
             Poll::Ready(Some(Err(_))) => self.broken.store(true, Ordering::Relaxed),

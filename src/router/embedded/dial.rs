@@ -31,17 +31,12 @@ pub(super) struct Dial {
 impl Dial {
     /// All traffic goes to colour `live` (0 or 1) until a weight is set.
     pub(super) fn new(live: usize) -> Self {
-        Self {
-            first: AtomicU32::new(UNSET),
-            live,
-            turn: AtomicU64::new(0),
-        }
+        Self { first: AtomicU32::new(UNSET), live, turn: AtomicU64::new(0) }
     }
 
     /// What the first colour gets from the next request on.
     pub(super) fn set(&self, first: Weight) {
-        self.first
-            .store(first.basis_points().into(), Ordering::Relaxed);
+        self.first.store(first.basis_points().into(), Ordering::Relaxed);
     }
 
     /// What was last set.
@@ -98,10 +93,7 @@ mod tests {
             assert_eq!(dealt.iter().sum::<usize>(), usize::from(basis_points));
             for window in dealt.chunks(100) {
                 let off = 100 * window.iter().sum::<usize>();
-                assert!(
-                    off.abs_diff(basis_points.into()) < 100,
-                    "{basis_points}: {off}"
-                );
+                assert!(off.abs_diff(basis_points.into()) < 100, "{basis_points}: {off}");
             }
         }
     }
@@ -113,10 +105,7 @@ mod tests {
             for length in [1, 2, 3, 5, 8, 13, 20, 34, 50, 80] {
                 for window in dealt.windows(length) {
                     let off = (100 * window.iter().sum::<usize>()).abs_diff(percent * length);
-                    assert!(
-                        off <= 300,
-                        "{percent}% over {length}: off by {off} hundredths"
-                    );
+                    assert!(off <= 300, "{percent}% over {length}: off by {off} hundredths");
                 }
             }
         }
@@ -128,14 +117,9 @@ mod tests {
             let dealt = dealt(u16::try_from(percent * 100).unwrap(), 10_000);
             for rhythm in [2, 3, 4, 5, 10, 20, 50, 100] {
                 for beat in 0..rhythm {
-                    let on_beat: Vec<usize> =
-                        dealt.iter().skip(beat).step_by(rhythm).copied().collect();
-                    let off =
-                        (100 * on_beat.iter().sum::<usize>()).abs_diff(percent * on_beat.len());
-                    assert!(
-                        off <= 300,
-                        "{percent}%, beat {beat} of {rhythm}: off by {off} hundredths"
-                    );
+                    let on_beat: Vec<usize> = dealt.iter().skip(beat).step_by(rhythm).copied().collect();
+                    let off = (100 * on_beat.iter().sum::<usize>()).abs_diff(percent * on_beat.len());
+                    assert!(off <= 300, "{percent}%, beat {beat} of {rhythm}: off by {off} hundredths");
                 }
             }
         }

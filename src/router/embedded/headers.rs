@@ -32,9 +32,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ///
 /// A length beside a transfer coding goes too: the coding decides, and the two together are how requests are smuggled.
 pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = tokens(headers)
-        .filter_map(|name| name.parse().ok())
-        .collect();
+    let named: Vec<HeaderName> = tokens(headers).filter_map(|name| name.parse().ok()).collect();
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
     }
@@ -59,11 +57,7 @@ pub(super) fn set_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
 ///
 /// A scheme or host that is there already stays: a proxy in front that ends TLS knows them, and this one does not.
 pub(super) fn set_forwarded(headers: &mut HeaderMap, client: IpAddr) {
-    let before: Vec<&str> = headers
-        .get_all(FORWARDED_FOR)
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .collect();
+    let before: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
     let mut chain = before.join(", ");
     if !chain.is_empty() {
         chain.push_str(", ");
@@ -75,10 +69,7 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, client: IpAddr) {
     if !headers.contains_key(FORWARDED_PROTO) {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
     }
-    if let (false, Some(host)) = (
-        headers.contains_key(FORWARDED_HOST),
-        headers.get(HOST).cloned(),
-    ) {
+    if let (false, Some(host)) = (headers.contains_key(FORWARDED_HOST), headers.get(HOST).cloned()) {
         headers.insert(FORWARDED_HOST, host);
     }
 }
@@ -86,10 +77,7 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, client: IpAddr) {
 /// What `Connection` lists.
 fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = headers.get_all(CONNECTION).into_iter();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
 }
 
 #[cfg(test)]
@@ -99,12 +87,7 @@ mod tests {
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs
             .iter()
-            .map(|(name, value)| {
-                (
-                    HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                )
-            })
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect()
     }
 
@@ -137,20 +120,14 @@ mod tests {
     #[test]
     fn an_upgrade_is_one_only_if_the_connection_says_so() {
         assert_eq!(upgrade(&headers(&[("upgrade", "websocket")])), None);
-        let map = headers(&[
-            ("upgrade", "websocket"),
-            ("connection", "keep-alive, Upgrade"),
-        ]);
+        let map = headers(&[("upgrade", "websocket"), ("connection", "keep-alive, Upgrade")]);
         assert_eq!(upgrade(&map), Some(HeaderValue::from_static("websocket")));
     }
 
     #[test]
     fn the_chain_of_clients_grows_and_the_front_proxys_words_stay() {
-        let mut map = headers(&[
-            ("x-forwarded-for", "9.9.9.9"),
-            ("x-forwarded-proto", "https"),
-            ("host", "shop"),
-        ]);
+        let mut map =
+            headers(&[("x-forwarded-for", "9.9.9.9"), ("x-forwarded-proto", "https"), ("host", "shop")]);
         set_forwarded(&mut map, "::ffff:10.0.0.1".parse().unwrap());
         let text = |name: &str| map[name].to_str().unwrap();
         assert_eq!(text("x-forwarded-for"), "9.9.9.9, 10.0.0.1");

@@ -58,25 +58,18 @@ impl EmbeddedRouter {
     ) -> Result<Arc<Self>, RouterError> {
         colours.sort();
         let names = colours.clone().map(|(colour, _)| colour);
-        let live = names
-            .iter()
-            .position(|colour| *colour == rule.live)
-            .ok_or_else(|| {
-                let [a, b] = &names;
-                RouterError::Answer(format!(
-                    "`live = \"{}\"` in [router] is not a colour: use {a} or {b}",
-                    rule.live
-                ))
-            })?;
+        let live = names.iter().position(|colour| *colour == rule.live).ok_or_else(|| {
+            let [a, b] = &names;
+            RouterError::Answer(format!(
+                "`live = \"{}\"` in [router] is not a colour: use {a} or {b}",
+                rule.live
+            ))
+        })?;
         let [a, b] = colours;
         let upstreams = [(a.0, authority(&a.1)?), (b.0, authority(&b.1)?)];
-        let (listener, address) = listen(&rule.listen).await.map_err(|error| {
-            RouterError::Refused {
-                at: rule.listen.clone(),
-                why: format!(
-                    "{error}: stop what uses this address, or choose another `listen` in [router]"
-                ),
-            }
+        let (listener, address) = listen(&rule.listen).await.map_err(|error| RouterError::Refused {
+            at: rule.listen.clone(),
+            why: format!("{error}: stop what uses this address, or choose another `listen` in [router]"),
         })?;
 
         let (phase, closing) = watch::channel(Phase::Open);
@@ -90,12 +83,7 @@ impl EmbeddedRouter {
         };
         let (dial, recorder) = (Arc::clone(&router.dial), router.recorder());
         let proxy = Arc::new(Proxy::new(upstreams, dial, recorder, rule.timeout_ms));
-        tokio::spawn(serve::accept(
-            listener,
-            proxy,
-            Arc::clone(&router.places),
-            Closing(closing),
-        ));
+        tokio::spawn(serve::accept(listener, proxy, Arc::clone(&router.places), Closing(closing)));
         Ok(Arc::new(router))
     }
 
@@ -119,15 +107,9 @@ impl EmbeddedRouter {
     async fn drain(&self, limit_ms: u64) {
         self.phase.send_replace(Phase::Draining);
         let drained = serve::all_closed(&self.places);
-        if tokio::time::timeout(Duration::from_millis(limit_ms), drained)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(Duration::from_millis(limit_ms), drained).await.is_err() {
             let open = serve::CONNECTIONS_MAX as usize - self.places.available_permits();
-            tracing::warn!(
-                open,
-                "embedded router cuts connections that did not end within {limit_ms} ms"
-            );
+            tracing::warn!(open, "embedded router cuts connections that did not end within {limit_ms} ms");
             self.phase.send_replace(Phase::Cut);
         }
     }
@@ -137,10 +119,7 @@ impl EmbeddedRouter {
 impl Router for EmbeddedRouter {
     /// `first` is `None` until the first `set`, which also tells that the daemon was restarted.
     async fn read(&self) -> Result<Observed, RouterError> {
-        Ok(Observed {
-            first: self.dial.first(),
-            incarnation: None,
-        })
+        Ok(Observed { first: self.dial.first(), incarnation: None })
     }
 
     async fn set(&self, split: &Split) -> Result<(), RouterError> {
@@ -165,10 +144,8 @@ impl Router for EmbeddedRouter {
 
 /// Host and port of a colour's URL.
 fn authority(url: &Url) -> Result<Authority, RouterError> {
-    let bare = url.scheme() == "http"
-        && url.path() == "/"
-        && url.query().is_none()
-        && url.username().is_empty();
+    let bare =
+        url.scheme() == "http" && url.path() == "/" && url.query().is_none() && url.username().is_empty();
     let authority = match url.host() {
         Some(host) if bare => format!("{host}:{}", url.port().unwrap_or(80)).parse().ok(),
         _ => None,
@@ -181,15 +158,8 @@ fn authority(url: &Url) -> Result<Authority, RouterError> {
 }
 
 async fn listen(at: &str) -> std::io::Result<(TcpListener, SocketAddr)> {
-    let address = tokio::net::lookup_host(at)
-        .await?
-        .next()
-        .ok_or(std::io::ErrorKind::AddrNotAvailable)?;
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let address = tokio::net::lookup_host(at).await?.next().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // So that a restarted daemon need not wait for the old connections to be forgotten.
     socket.set_reuseaddr(true)?;
     // Accepted connections inherit it: a client that vanished does not keep its place for ever.
@@ -212,27 +182,17 @@ mod tests {
         let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", hangs.local_addr().unwrap())).unwrap();
         let [blue, green] = ["blue", "green"].map(|name| Colour::new(name).unwrap());
-        let rule = EmbeddedRule {
-            listen: "127.0.0.1:0".into(),
-            live: blue.clone(),
-            timeout_ms: 3_600_000,
-        };
+        let rule = EmbeddedRule { listen: "127.0.0.1:0".into(), live: blue.clone(), timeout_ms: 3_600_000 };
         let colours = [(green, url.clone()), (blue.clone(), url)];
         let router = EmbeddedRouter::start(&rule, colours).await.unwrap();
         let mut client = TcpStream::connect(router.local_addr()).await.unwrap();
-        client
-            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            .await
-            .unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
         let _under_way = hangs.accept().await.unwrap();
 
         router.drain(50).await;
         let mut answer = Vec::new();
         let _ = client.read_to_end(&mut answer).await;
-        assert!(
-            answer.is_empty(),
-            "the connection was closed without an answer"
-        );
+        assert!(answer.is_empty(), "the connection was closed without an answer");
         serve::all_closed(&router.places).await;
         let seen = router.recorder().seen(&blue).unwrap();
         assert_eq!((seen.sent, seen.ended, seen.answered(|_| true)), (1, 1, 0));

@@ -57,10 +57,7 @@ pub(super) struct Proxy {
 pub(super) struct Origin {
     pub(super) peer: SocketAddr,
     /// The place among the connections that it takes.
-    #[expect(
-        dead_code,
-        reason = "held, not read: the place is free again when the last holder is gone"
-    )]
+    #[expect(dead_code, reason = "held, not read: the place is free again when the last holder is gone")]
     pub(super) permit: Arc<OwnedSemaphorePermit>,
     pub(super) closing: Closing,
 }
@@ -90,26 +87,13 @@ impl Proxy {
             .pool_idle_timeout(Duration::from_millis(IDLE_MS_MAX))
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .build(connector);
-        Self {
-            client,
-            colours,
-            dial,
-            recorder,
-            timeout: Duration::from_millis(timeout_ms),
-        }
+        Self { client, colours, dial, recorder, timeout: Duration::from_millis(timeout_ms) }
     }
 
     /// Answers one request, in the colour's words or, when it has none, in its own.
-    pub(super) async fn answer(
-        &self,
-        request: Request<Incoming>,
-        origin: Origin,
-    ) -> Response<Reply> {
+    pub(super) async fn answer(&self, request: Request<Incoming>, origin: Origin) -> Response<Reply> {
         if request.method() == Method::CONNECT {
-            return own_words(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this is not a forward proxy",
-            );
+            return own_words(StatusCode::METHOD_NOT_ALLOWED, "this is not a forward proxy");
         }
         let chosen = self.dial.next();
         let (colour, authority) = &self.colours[chosen];
@@ -151,17 +135,11 @@ impl Failure {
         let (status, text) = match self {
             Self::NoConnection(error) => {
                 tracing::debug!(%colour, error = &error as &dyn std::error::Error, "no connection");
-                (
-                    StatusCode::BAD_GATEWAY,
-                    format!("no connection to {colour}"),
-                )
+                (StatusCode::BAD_GATEWAY, format!("no connection to {colour}"))
             }
             Self::BrokeOff(error) => {
                 tracing::debug!(%colour, error = &error as &dyn std::error::Error, "broke off");
-                (
-                    StatusCode::BAD_GATEWAY,
-                    format!("{colour} broke off without an answer"),
-                )
+                (StatusCode::BAD_GATEWAY, format!("{colour} broke off without an answer"))
             }
             Self::TimedOut => (
                 StatusCode::GATEWAY_TIMEOUT,
@@ -169,17 +147,11 @@ impl Failure {
             ),
             Self::ClientStalled => (
                 StatusCode::REQUEST_TIMEOUT,
-                format!(
-                    "the request for {colour} stayed incomplete for {} ms",
-                    limit.as_millis()
-                ),
+                format!("the request for {colour} stayed incomplete for {} ms", limit.as_millis()),
             ),
             Self::ClientLeft => {
                 ticket.close(End::Aborted);
-                (
-                    StatusCode::BAD_REQUEST,
-                    format!("the request for {colour} broke off"),
-                )
+                (StatusCode::BAD_REQUEST, format!("the request for {colour} broke off"))
             }
         };
         ticket.answered(status.as_u16());
@@ -199,10 +171,7 @@ fn prepare(
     let (mut parts, body) = request.into_parts();
     let (upload, progress) = Upload::new(body);
     // A request that names the host in its first line means that one (RFC 9112, section 3.2.2).
-    let named = parts
-        .uri
-        .authority()
-        .and_then(|name| HeaderValue::try_from(name.as_str()).ok());
+    let named = parts.uri.authority().and_then(|name| HeaderValue::try_from(name.as_str()).ok());
     if let Some(host) = named {
         parts.headers.insert(HOST, host);
     }
@@ -223,9 +192,7 @@ fn target(asked: Uri, colour: &Authority) -> Uri {
     let mut parts = asked.into_parts();
     parts.scheme = Some(Scheme::HTTP);
     parts.authority = Some(colour.clone());
-    parts
-        .path_and_query
-        .get_or_insert(PathAndQuery::from_static("/"));
+    parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
     // With all three parts present there is nothing left to refuse.
     Uri::from_parts(parts).unwrap_or_default()
 }

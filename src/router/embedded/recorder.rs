@@ -63,9 +63,7 @@ impl Recorder {
     /// Empty books.
     #[must_use]
     pub fn new(colours: [Colour; 2]) -> Self {
-        Self {
-            books: Arc::new(colours.map(Book::new)),
-        }
+        Self { books: Arc::new(colours.map(Book::new)) }
     }
 
     /// Everything seen of a colour since the start; `None` for a colour that is not one of the two.
@@ -103,8 +101,7 @@ impl Book {
 
     /// `ended` is read before `sent`, and only grows after it, so never more have ended than were sent.
     fn read(&self) -> Seen {
-        let all =
-            |counters: &[AtomicU64]| counters.iter().map(|n| n.load(Ordering::Relaxed)).collect();
+        let all = |counters: &[AtomicU64]| counters.iter().map(|n| n.load(Ordering::Relaxed)).collect();
         let ended = self.ended.load(Ordering::Acquire);
         Seen {
             ended,
@@ -121,10 +118,7 @@ impl Seen {
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let minus = |now: &[u64], then: &[u64]| {
-            now.iter()
-                .zip(then)
-                .map(|(now, then)| now.saturating_sub(*then))
-                .collect()
+            now.iter().zip(then).map(|(now, then)| now.saturating_sub(*then)).collect()
         };
         Self {
             sent: self.sent.saturating_sub(earlier.sent),
@@ -140,10 +134,7 @@ impl Seen {
     #[must_use]
     pub fn answered(&self, is: impl Fn(u16) -> bool) -> u64 {
         let codes = CODES.zip(&self.codes);
-        codes
-            .filter(|(code, _)| is(*code))
-            .map(|(_, count)| count)
-            .sum()
+        codes.filter(|(code, _)| is(*code)).map(|(_, count)| count).sum()
     }
 }
 
@@ -247,22 +238,12 @@ mod tests {
 
         let seen = green(&recorder);
         assert_eq!((seen.sent, seen.ended, seen.aborted), (5, 4, 2));
-        assert_eq!(
-            seen.answered(|_| true),
-            3,
-            "one was given up without a status"
-        );
-        assert_eq!(
-            [429, 502, 200].map(|code| seen.answered(|c| c == code)),
-            [1, 1, 1]
-        );
+        assert_eq!(seen.answered(|_| true), 3, "one was given up without a status");
+        assert_eq!([429, 502, 200].map(|code| seen.answered(|c| c == code)), [1, 1, 1]);
         assert_eq!(seen.latency.iter().sum::<u64>(), 4);
         drop(under_way);
         let later = green(&recorder).since(&seen);
-        assert_eq!(
-            (later.sent, later.ended, later.answered(|_| true)),
-            (0, 1, 0)
-        );
+        assert_eq!((later.sent, later.ended, later.answered(|_| true)), (0, 1, 0));
     }
 
     #[test]
@@ -278,13 +259,7 @@ mod tests {
 
     #[test]
     fn a_bucket_holds_what_is_not_above_its_bound() {
-        let at = LATENCY_BOUNDS_S
-            .iter()
-            .position(|bound| (*bound - 0.05).abs() < 1e-9)
-            .unwrap();
-        assert_eq!(
-            [0.05, 0.050_1, 0.0, 60.0, 70.0].map(bucket),
-            [at, at + 1, 0, 45, 46]
-        );
+        let at = LATENCY_BOUNDS_S.iter().position(|bound| (*bound - 0.05).abs() < 1e-9).unwrap();
+        assert_eq!([0.05, 0.050_1, 0.0, 60.0, 70.0].map(bucket), [at, at + 1, 0, 45, 46]);
     }
 }

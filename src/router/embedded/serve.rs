@@ -63,11 +63,7 @@ pub(super) async fn accept(
         while let Ok(permit) = Arc::clone(&places).acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let origin = Origin {
-                        peer,
-                        permit: Arc::new(permit),
-                        closing: watched.clone(),
-                    };
+                    let origin = Origin { peer, permit: Arc::new(permit), closing: watched.clone() };
                     tokio::spawn(serve(stream, Arc::clone(&proxy), origin));
                 }
                 Err(error) => {

@@ -98,10 +98,7 @@ impl HaproxyRouter {
             }
         };
         let servers = self.colours.iter().flat_map(|(_, servers)| servers);
-        match servers
-            .into_iter()
-            .find(|name| state.server(name).is_none())
-        {
+        match servers.into_iter().find(|name| state.server(name).is_none()) {
             Some(missing) => Err(self.no_server(missing, &state)),
             None => Ok(state),
         }
@@ -109,12 +106,9 @@ impl HaproxyRouter {
 
     async fn no_backend(&self) -> RouterError {
         let backends = match self.socket.ask("show backend").await {
-            Ok(answer) => answer
-                .lines()
-                .skip(1)
-                .filter(|line| !line.is_empty())
-                .collect::<Vec<_>>()
-                .join(", "),
+            Ok(answer) => {
+                answer.lines().skip(1).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
+            }
             Err(error) => format!("unknown ({error})"),
         };
         RouterError::Answer(format!(
@@ -124,11 +118,7 @@ impl HaproxyRouter {
     }
 
     fn no_server(&self, missing: &str, state: &State) -> RouterError {
-        let names: Vec<&str> = state
-            .servers
-            .iter()
-            .map(|server| server.name.as_str())
-            .collect();
+        let names: Vec<&str> = state.servers.iter().map(|server| server.name.as_str()).collect();
         RouterError::Answer(format!(
             "HAProxy has no server `{}/{missing}`: correct `servers` in [router]; the backend has {}",
             self.backend,
@@ -154,10 +144,7 @@ impl HaproxyRouter {
     fn refuse_outage(&self, state: &State, plan: &[Vec<u64>; 2]) -> Result<(), RouterError> {
         let in_service = |colour: usize| {
             let servers = &self.colours[colour].1;
-            servers
-                .iter()
-                .filter_map(|name| state.server(name))
-                .any(|server| server.serving)
+            servers.iter().filter_map(|name| state.server(name)).any(|server| server.serving)
         };
         for (to, from) in [(0, 1), (1, 0)] {
             let takes_all = plan[from].iter().all(|weight| *weight == 0);
@@ -193,11 +180,7 @@ impl HaproxyRouter {
     fn observed(&self, state: &State) -> Option<Weight> {
         let total = |colour: usize| {
             let servers = &self.colours[colour].1;
-            servers
-                .iter()
-                .filter_map(|name| state.server(name))
-                .map(|server| server.weight)
-                .sum()
+            servers.iter().filter_map(|name| state.server(name)).map(|server| server.weight).sum()
         };
         weights::share([total(0), total(1)])
     }
@@ -214,19 +197,13 @@ impl Router for HaproxyRouter {
                 self.backend, self.backend, self.colours[0].1[0]
             )));
         };
-        Ok(Observed {
-            first: Some(first),
-            incarnation: state.incarnation,
-        })
+        Ok(Observed { first: Some(first), incarnation: state.incarnation })
     }
 
     async fn set(&self, split: &Split) -> Result<(), RouterError> {
         let first = self.first_share(split).ok_or_else(|| {
             let [(a, _), (b, _)] = &self.colours;
-            RouterError::Answer(format!(
-                "no colour `{}` here: this router has {a} and {b}",
-                split.colour
-            ))
+            RouterError::Answer(format!("no colour `{}` here: this router has {a} and {b}", split.colour))
         })?;
         let plan = self.plan(first);
         let before = self.state().await?;
@@ -239,11 +216,7 @@ impl Router for HaproxyRouter {
             self.set_weight(change.server, change.to).await?;
         }
         let after = self.state().await?;
-        match self
-            .changes(&after, &plan)
-            .iter()
-            .find(|left| left.from != left.to)
-        {
+        match self.changes(&after, &plan).iter().find(|left| left.from != left.to) {
             None => Ok(()),
             Some(left) => Err(RouterError::Answer(format!(
                 "HAProxy accepted weight {} for `{}/{}` but has {}: it was reloaded, or something else sets weights too",
@@ -259,11 +232,7 @@ impl Router for HaproxyRouter {
         let plan = self.plan(first);
         let totals = [plan[0].iter().sum(), plan[1].iter().sum()];
         let seen = weights::share(totals).unwrap_or(first);
-        if self.colours[0].0 == split.colour {
-            seen
-        } else {
-            seen.rest()
-        }
+        if self.colours[0].0 == split.colour { seen } else { seen.rest() }
     }
 }
 
@@ -290,8 +259,5 @@ fn remedy(answer: &str) -> &'static str {
         ("No such", "correct `backend` and `servers` in [router]"),
     ];
     let known = REMEDIES.iter().find(|(words, _)| answer.contains(words));
-    known.map_or(
-        "see `set server` in HAProxy's management guide",
-        |(_, remedy)| remedy,
-    )
+    known.map_or("see `set server` in HAProxy's management guide", |(_, remedy)| remedy)
 }

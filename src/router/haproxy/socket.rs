@@ -39,10 +39,7 @@ impl Socket {
             Some(Ok(_)) if !at.contains('/') => Address::Tcp(at.to_owned()),
             _ => Address::Path(at.into()),
         };
-        Self {
-            address,
-            timeout_ms,
-        }
+        Self { address, timeout_ms }
     }
 
     /// Sends one line of commands and gives the whole answer.
@@ -86,10 +83,7 @@ impl Socket {
             }
             _ => "",
         };
-        RouterError::Refused {
-            at: self.to_string(),
-            why: format!("{error}{remedy}"),
-        }
+        RouterError::Refused { at: self.to_string(), why: format!("{error}{remedy}") }
     }
 }
 
@@ -109,10 +103,7 @@ where
 {
     stream.write_all(format!("{commands}\n").as_bytes()).await?;
     let mut answer = Vec::new();
-    stream
-        .take(ANSWER_BYTES_MAX + 1)
-        .read_to_end(&mut answer)
-        .await?;
+    stream.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut answer).await?;
     Ok(answer)
 }
 
@@ -120,11 +111,7 @@ where
 pub(super) fn quote(answer: &str) -> String {
     let answer = answer.trim();
     let start: String = answer.chars().take(QUOTE_CHARS_MAX).collect();
-    let more = if start.len() < answer.len() {
-        "…"
-    } else {
-        ""
-    };
+    let more = if start.len() < answer.len() { "…" } else { "" };
     format!("`{}{more}`", start.escape_debug())
 }
 
@@ -135,21 +122,10 @@ mod tests {
     #[test]
     fn an_address_is_a_port_or_a_path() {
         for tcp in ["127.0.0.1:9999", "localhost:1", "[::1]:70"] {
-            assert!(
-                matches!(Socket::new(tcp, 1).address, Address::Tcp(_)),
-                "{tcp}"
-            );
+            assert!(matches!(Socket::new(tcp, 1).address, Address::Tcp(_)), "{tcp}");
         }
-        for path in [
-            "/run/haproxy/admin.sock",
-            "admin.sock",
-            "/run/a:99",
-            "/run/x:y",
-        ] {
-            assert!(
-                matches!(Socket::new(path, 1).address, Address::Path(_)),
-                "{path}"
-            );
+        for path in ["/run/haproxy/admin.sock", "admin.sock", "/run/a:99", "/run/x:y"] {
+            assert!(matches!(Socket::new(path, 1).address, Address::Path(_)), "{path}");
         }
     }
 

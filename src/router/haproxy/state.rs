@@ -69,15 +69,10 @@ impl State {
             .by_ref()
             .take_while(|line| !line.trim().is_empty())
             .map(|line| {
-                columns
-                    .server(line)
-                    .ok_or_else(|| NotState::Other(format!("not a server: {}", quote(line))))
+                columns.server(line).ok_or_else(|| NotState::Other(format!("not a server: {}", quote(line))))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            servers,
-            incarnation: incarnation(lines),
-        })
+        Ok(Self { servers, incarnation: incarnation(lines) })
     }
 
     /// The server of this name.
@@ -137,7 +132,8 @@ fn incarnation<'a>(info: impl Iterator<Item = &'a str>) -> Option<String> {
 mod tests {
     use super::*;
 
-    const HEADER: &str = "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight";
+    const HEADER: &str =
+        "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight";
 
     fn parse(rows: &str, info: &str) -> Result<State, NotState> {
         State::parse(&format!("1\n{HEADER}\n{rows}\n\n{info}"))
@@ -149,33 +145,16 @@ mod tests {
                     3 shop 3 green2 127.0.0.1 2 1 1 0";
         let info = "Name: HAProxy\nPid: 812\nUptime_sec: 4\nStart_time_sec: 1700000000\n";
         let state = parse(rows, info).unwrap();
-        let seen: Vec<_> = state
-            .servers
-            .iter()
-            .map(|s| (s.name.as_str(), s.weight, s.serving))
-            .collect();
-        assert_eq!(
-            seen,
-            [
-                ("blue1", 99, true),
-                ("green1", 1, false),
-                ("green2", 1, false)
-            ]
-        );
-        assert_eq!(
-            state.incarnation.as_deref(),
-            Some("pid 812, started 1700000000")
-        );
+        let seen: Vec<_> = state.servers.iter().map(|s| (s.name.as_str(), s.weight, s.serving)).collect();
+        assert_eq!(seen, [("blue1", 99, true), ("green1", 1, false), ("green2", 1, false)]);
+        assert_eq!(state.incarnation.as_deref(), Some("pid 812, started 1700000000"));
     }
 
     #[test]
     fn columns_may_move() {
         let answer = "1\n# srv_uweight srv_new srv_admin_state srv_name srv_op_state\n7 x 0 a 2\n";
         let state = State::parse(answer).unwrap();
-        assert_eq!(
-            state.server("a").map(|s| (s.weight, s.serving)),
-            Some((7, true))
-        );
+        assert_eq!(state.server("a").map(|s| (s.weight, s.serving)), Some((7, true)));
         assert_eq!(state.incarnation, None);
     }
 
@@ -187,17 +166,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_table_is_quoted() {
-        assert_eq!(
-            State::parse("Can't find backend.\n\nPid: 1\n"),
-            Err(NotState::NoBackend)
-        );
-        for garbage in [
-            "",
-            "Permission denied\n",
-            "2\n# srv_name\n",
-            "1\nno header\n",
-            "\u{fffd}\0",
-        ] {
+        assert_eq!(State::parse("Can't find backend.\n\nPid: 1\n"), Err(NotState::NoBackend));
+        for garbage in ["", "Permission denied\n", "2\n# srv_name\n", "1\nno header\n", "\u{fffd}\0"] {
             let Err(NotState::Other(why)) = State::parse(garbage) else {
                 panic!("{garbage:?} was taken for a table");
             };

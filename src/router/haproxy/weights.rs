@@ -72,11 +72,7 @@ fn partners(a: u64, first: u64, n: u64) -> [u64; 4] {
 /// 3. Colours whose servers do not all get the same.
 /// 4. The exact share against the one asked for, in millionths of a basis point.
 /// 5. Distance from totals that read as percentages; of two at the same distance the larger.
-fn cost(
-    totals: [u64; 2],
-    first: u64,
-    servers: [u64; 2],
-) -> (u64, u64, u64, u64, u64, Reverse<u64>) {
+fn cost(totals: [u64; 2], first: u64, servers: [u64; 2]) -> (u64, u64, u64, u64, u64, Reverse<u64>) {
     let [a, b] = totals;
     let sum = a + b;
     let seen = share(totals).map_or(0, |weight| u64::from(weight.basis_points()));
@@ -84,21 +80,12 @@ fn cost(
     let uneven = u64::from(a % servers[0] != 0) + u64::from(b % servers[1] != 0);
     let exact = (BASIS_POINTS * a).abs_diff(first * sum) * 1_000_000 / sum;
     let scale = sum.abs_diff(SERVER_WEIGHT_ALL * servers[0].max(servers[1]));
-    (
-        seen.abs_diff(first),
-        idle,
-        uneven,
-        exact,
-        scale,
-        Reverse(sum),
-    )
+    (seen.abs_diff(first), idle, uneven, exact, scale, Reverse(sum))
 }
 
 /// Shares `total` among `count` servers; they differ by one at most.
 fn spread(total: u64, count: u64) -> Vec<u64> {
-    (0..count)
-        .map(|server| total / count + u64::from(server < total % count))
-        .collect()
+    (0..count).map(|server| total / count + u64::from(server < total % count)).collect()
 }
 
 #[cfg(test)]
@@ -119,11 +106,7 @@ mod tests {
     fn one_server_each_gets_percentages() {
         for p in 0..=100_u16 {
             let planned = plan(percent(p), [1, 1]);
-            assert_eq!(
-                planned,
-                [vec![u64::from(p)], vec![u64::from(100 - p)]],
-                "{p}%"
-            );
+            assert_eq!(planned, [vec![u64::from(p)], vec![u64::from(100 - p)]], "{p}%");
         }
     }
 

@@ -30,15 +30,23 @@ pub async fn ask(client: &Client, query: &str) -> Result<Data, Gap> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| gap_of_transport(&error))? {
         if body.len() + chunk.len() > BODY_BYTES_MAX {
-            return Err(malformed(format!("more than {} MiB: narrow the query `{query}`", BODY_BYTES_MAX >> 20)));
+            return Err(malformed(format!(
+                "more than {} MiB: narrow the query `{query}`",
+                BODY_BYTES_MAX >> 20
+            )));
         }
         body.extend_from_slice(&chunk);
     }
     let envelope: Envelope = serde_json::from_slice(&body).map_err(|error| {
-        malformed(format!("status {status}, not the API's JSON ({error}): {}", clipped(&String::from_utf8_lossy(&body))))
+        malformed(format!(
+            "status {status}, not the API's JSON ({error}): {}",
+            clipped(&String::from_utf8_lossy(&body))
+        ))
     })?;
     match envelope {
-        Envelope { error: Some(error), .. } => Err(malformed(format!("`{}`: {}", clipped(query), clipped(&error)))),
+        Envelope { error: Some(error), .. } => {
+            Err(malformed(format!("`{}`: {}", clipped(query), clipped(&error))))
+        }
         Envelope { data: Some(data), .. } if status.is_success() => bounded(data.into_inner().0, query),
         Envelope { .. } => Err(malformed(format!("status {status} without data"))),
     }
@@ -58,7 +66,10 @@ pub async fn ask_scrapes(client: &Client, selector: &str, window_s: u64) -> Resu
                 at_ms: milliseconds(sample.timestamp()),
                 value: sample.value(),
             };
-            Series { labels: labels.into_iter().collect(), scrapes: scrapes.into_iter().map(scrape).collect() }
+            Series {
+                labels: labels.into_iter().collect(),
+                scrapes: scrapes.into_iter().map(scrape).collect(),
+            }
         })
         .collect())
 }
@@ -73,8 +84,14 @@ pub async fn ask_number(client: &Client, query: &str) -> Result<f64, Gap> {
     match values[..] {
         [] => Err(Gap { kind: GapKind::NoData, detail: format!("`{}` gives nothing", clipped(query)) }),
         [value] if value.is_finite() => Ok(value),
-        [value] => Err(malformed(format!("`{}` gives {value} (a division without traffic?)", clipped(query)))),
-        _ => Err(malformed(format!("`{}` gives {} values: aggregate them, as in avg(…)", clipped(query), values.len()))),
+        [value] => {
+            Err(malformed(format!("`{}` gives {value} (a division without traffic?)", clipped(query))))
+        }
+        _ => Err(malformed(format!(
+            "`{}` gives {} values: aggregate them, as in avg(…)",
+            clipped(query),
+            values.len()
+        ))),
     }
 }
 
@@ -91,7 +108,9 @@ fn bounded(data: Data, query: &str) -> Result<Data, Gap> {
     };
     if series > SERIES_MAX {
         let query = clipped(query);
-        return Err(malformed(format!("{series} series, at most {SERIES_MAX}: narrow or aggregate `{query}`")));
+        return Err(malformed(format!(
+            "{series} series, at most {SERIES_MAX}: narrow or aggregate `{query}`"
+        )));
     }
     Ok(data)
 }

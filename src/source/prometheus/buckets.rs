@@ -29,14 +29,17 @@ pub fn assemble<'a>(increments: impl Iterator<Item = (&'a Series, u64)>) -> Resu
         return Err("no bucket `le=\"+Inf\"`: the selector leaves it out".to_owned());
     }
     if buckets.iter().any(|(.., n)| *n != instances) {
-        return Err("instances have different bounds: give them the same, or select one version of them".to_owned());
+        return Err(
+            "instances have different bounds: give them the same, or select one version of them".to_owned()
+        );
     }
     let bounds = buckets.iter().map(|(bound, ..)| *bound).filter(|bound| bound.is_finite()).collect();
     let mut below = 0;
     let mut counts = Vec::with_capacity(buckets.len());
     for (bound, cumulative, _) in &buckets {
         let count = cumulative.checked_sub(below);
-        counts.push(count.ok_or_else(|| format!("fewer events up to {bound} than up to the bound before it"))?);
+        counts
+            .push(count.ok_or_else(|| format!("fewer events up to {bound} than up to the bound before it"))?);
         below = *cumulative;
     }
     Reading::histogram(bounds, counts).map_err(|error| error.0)

@@ -41,14 +41,22 @@ impl Counted {
     /// Readings of both colours. `bad` was asked after `total`; `None` for a histogram, whose buckets are `total`.
     pub fn readings(&mut self, total: &ByColour, bad: Option<&ByColour>, now: Instant) -> [Reading; 2] {
         let fresh = [0, 1].map(|colour: usize| self.freshness[colour].look(total[colour].iter(), now));
-        let until = if self.looked { countable(&fresh[0], &fresh[1]) } else { [0, 1].map(|i: usize| newest(&fresh[i])) };
+        let until = if self.looked {
+            countable(&fresh[0], &fresh[1])
+        } else {
+            [0, 1].map(|i: usize| newest(&fresh[i]))
+        };
         let first_look = !std::mem::replace(&mut self.looked, true);
         [0, 1].map(|colour: usize| {
             let reading = match until[colour] {
                 Some(until) => self.count(colour, total, bad, until),
                 None => return waiting(&fresh[colour]),
             };
-            if first_look { Reading::gap(GapKind::NotYet, "the first look, nothing to compare with") } else { reading }
+            if first_look {
+                Reading::gap(GapKind::NotYet, "the first look, nothing to compare with")
+            } else {
+                reading
+            }
         })
     }
 
@@ -73,7 +81,10 @@ impl Counted {
             Err(error) => return Reading::gap(GapKind::Malformed, error.to_string()),
         };
         Reading::counts(bad, all).unwrap_or_else(|_| {
-            Reading::gap(GapKind::Malformed, format!("{bad} bad of only {all}: `bad` must select a part of `total`"))
+            Reading::gap(
+                GapKind::Malformed,
+                format!("{bad} bad of only {all}: `bad` must select a part of `total`"),
+            )
         })
     }
 }
@@ -87,12 +98,15 @@ const fn newest(fresh: &Fresh) -> Option<i64> {
 
 fn waiting(fresh: &Fresh) -> Reading {
     match fresh {
-        Fresh::New(_) => Reading::gap(GapKind::NotYet, "counted together with the other colour's next scrape"),
+        Fresh::New(_) => {
+            Reading::gap(GapKind::NotYet, "counted together with the other colour's next scrape")
+        }
         Fresh::Waiting => Reading::gap(GapKind::NotYet, ""),
         Fresh::Gone => Reading::gap(GapKind::NoData, "no such series"),
         Fresh::Stale { for_ms, interval_ms } => {
             let seconds = |ms: u128| format!("{}.{}s", ms / 1_000, ms % 1_000 / 100);
-            let detail = format!("no scrape for {}, usually every {}", seconds(*for_ms), seconds(*interval_ms));
+            let detail =
+                format!("no scrape for {}, usually every {}", seconds(*for_ms), seconds(*interval_ms));
             Reading::gap(GapKind::Stale, detail)
         }
     }
@@ -130,7 +144,10 @@ mod tests {
         for reading in counted.readings(&blue_first, Some(&none()), now) {
             assert!(matches!(reading, Reading::Gap(gap) if gap.kind == GapKind::NotYet));
         }
-        let both = [vec![series("b", &[(1_000, 15.0), (2_000, 19.0)])], vec![series("g", &[(0, 20.0), (1_100, 27.0)])]];
+        let both = [
+            vec![series("b", &[(1_000, 15.0), (2_000, 19.0)])],
+            vec![series("g", &[(0, 20.0), (1_100, 27.0)])],
+        ];
         let bad = [vec![series("b", &[(1_000, 1.0), (2_000, 2.0), (3_000, 9.0)])], vec![]];
         assert_eq!(counted.readings(&both, Some(&bad), now), [counts(2, 9), counts(0, 7)]);
     }
@@ -145,7 +162,8 @@ mod tests {
         assert_eq!(blue, counts(0, 3));
         assert!(matches!(green, Reading::Gap(gap) if gap.kind == GapKind::NoData));
         // Green's first series appear while it is watched: they count from zero.
-        let appears = [vec![series("b", &[(2_000, 13.0), (3_000, 14.0)])], vec![series("g", &[(3_000, 5.0)])]];
+        let appears =
+            [vec![series("b", &[(2_000, 13.0), (3_000, 14.0)])], vec![series("g", &[(3_000, 5.0)])]];
         let [_, green] = counted.readings(&appears, Some(&[vec![], vec![]]), Instant::now());
         assert_eq!(green, counts(0, 5));
     }

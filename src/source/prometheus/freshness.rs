@@ -62,7 +62,10 @@ impl Freshness {
         if self.is_late(now) {
             let since = self.newest.map_or(now, |(_, since)| since);
             let interval = self.interval.unwrap_or(INTERVAL_UNKNOWN);
-            return Fresh::Stale { for_ms: now.duration_since(since).as_millis(), interval_ms: interval.as_millis() };
+            return Fresh::Stale {
+                for_ms: now.duration_since(since).as_millis(),
+                interval_ms: interval.as_millis(),
+            };
         }
         Fresh::Waiting
     }
@@ -112,7 +115,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn new_then_waiting_then_stale_then_new_again() {
         let mut freshness = Freshness::default();
-        let mut look = |freshness: &mut Freshness, times: &[i64]| freshness.look(scraped(times).iter(), Instant::now());
+        let mut look =
+            |freshness: &mut Freshness, times: &[i64]| freshness.look(scraped(times).iter(), Instant::now());
         assert_eq!(look(&mut freshness, &[0, 1_000]), Fresh::New(1_000));
         freshness.counted(1_000);
         assert_eq!(look(&mut freshness, &[0, 1_000]), Fresh::Waiting);

@@ -91,7 +91,10 @@ mod tests {
 
     #[test]
     fn one_differing_value_is_asked_together() {
-        let pair = [colour("a", &[("app", "shop"), ("ver", "v1.2")]), colour("b", &[("app", "shop"), ("ver", "v\"2")])];
+        let pair = [
+            colour("a", &[("app", "shop"), ("ver", "v1.2")]),
+            colour("b", &[("app", "shop"), ("ver", "v\"2")]),
+        ];
         let Selection::Together { matchers, label, values } = select(&pair) else { panic!("together") };
         assert_eq!(matchers, r#"app="shop",ver=~"v1\\.2|v\"2""#);
         assert_eq!((label.as_str(), values), ("ver", ["v1.2".to_owned(), "v\"2".to_owned()]));

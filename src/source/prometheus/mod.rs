@@ -82,7 +82,9 @@ impl PrometheusSource {
         let prepared = |query| match query {
             Query::Counters { bad, total } => Ask::Counters { total: selected(total), bad: selected(bad) },
             Query::Histogram { buckets } => Ask::Histogram(selected(buckets)),
-            Query::Value { query } => Ask::Value(labels::apart(&colours).map(|labels| labels::fill(&query, &labels))),
+            Query::Value { query } => {
+                Ask::Value(labels::apart(&colours).map(|labels| labels::fill(&query, &labels)))
+            }
         };
         Ok(Self {
             client,
@@ -169,7 +171,9 @@ impl Source for PrometheusSource {
         let (mut said, mut failed) = (Vec::new(), Vec::new());
         for check in &self.checks {
             let tried = tokio::time::timeout(self.timeout, try_check(check, &self.client)).await;
-            let tried = tried.unwrap_or_else(|_| [0, 1].map(|_| Err(format!("no answer in {} ms", self.timeout.as_millis()))));
+            let tried = tried.unwrap_or_else(|_| {
+                [0, 1].map(|_| Err(format!("no answer in {} ms", self.timeout.as_millis())))
+            });
             for (colour, result) in self.colours.iter().zip(tried) {
                 match result {
                     Ok(words) => said.push(format!("{}, {colour}: {words}", check.name)),

@@ -89,15 +89,15 @@ impl Counters {
         Ok(increments)
     }
 
-    /// Whether there is something to compare with.
-    #[must_use]
-    pub const fn begun(&self) -> bool {
-        self.begun
-    }
-
-    fn since(&self, known: Option<&Scrape>, series: &Series, until_ms: i64) -> Result<(u64, Option<Scrape>), NoCount> {
+    fn since(
+        &self,
+        known: Option<&Scrape>,
+        series: &Series,
+        until_ms: i64,
+    ) -> Result<(u64, Option<Scrape>), NoCount> {
         // A series that appears while its colour is watched started at zero.
-        let mut last = known.copied().or_else(|| self.begun.then_some(Scrape { at_ms: i64::MIN, value: 0.0 }));
+        let mut last =
+            known.copied().or_else(|| self.begun.then_some(Scrape { at_ms: i64::MIN, value: 0.0 }));
         let mut counted = 0.0;
         for scrape in series.scrapes.iter().filter(|scrape| scrape.at_ms <= until_ms) {
             if !(0.0..=EXACT_MAX).contains(&scrape.value) {
@@ -113,7 +113,11 @@ impl Counters {
             }
             last = Some(*scrape);
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of exact counts, not negative")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a sum of exact counts, not negative"
+        )]
         let counted = counted.round() as u64;
         Ok((counted, last.filter(|scrape| scrape.at_ms > i64::MIN)))
     }
