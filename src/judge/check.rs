@@ -147,7 +147,7 @@ impl Check {
         let Thresholds { harm: harm_at, healthy: health_at, .. } = thresholds;
         let evidence = match standing {
             Standing::Healthy => {
-                format!("no harm is proved, evidence {}, needed {}", e_value(health), e_value(health_at))
+                format!("healthy, evidence {}, needed {}", e_value(health), e_value(health_at))
             }
             _ => format!(
                 "undecided, evidence for harm {} of {}, for health {} of {}",

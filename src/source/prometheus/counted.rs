@@ -1,6 +1,8 @@
 //! One counted check over time: two answers of the server to a reading for each colour. Pure but for the steady clock
 //! that it is handed.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 
 use super::buckets;
@@ -9,12 +11,17 @@ use super::labels::Selection;
 use super::series::{Counters, Series};
 use crate::sample::{GapKind, Reading};
 
+/// More processes than this never served one colour; beyond it those that are gone are forgotten.
+const TARGETS_MAX: usize = 10_000;
+
 /// What a check keeps between looks.
 #[derive(Debug, Default)]
 pub struct Counted {
     freshness: [Freshness; 2],
     total: [Counters; 2],
     bad: [Counters; 2],
+    /// Processes that were seen before.
+    targets: [BTreeSet<String>; 2],
     looked: bool,
 }
 
@@ -67,25 +74,38 @@ impl Counted {
             let same = total[colour].iter().filter(|other| other.target() == one.target());
             same.filter_map(Series::newest_ms).max().unwrap_or(until)
         };
-        let increments = match self.total[colour].advance(&total[colour], newest_of) {
+        let targets = &self.targets[colour];
+        let known = |one: &Series| targets.contains(&one.target());
+        let increments = match self.total[colour].advance(&total[colour], known, newest_of) {
             Ok(increments) => increments,
             Err(error) => return Reading::gap(GapKind::Malformed, error.to_string()),
         };
         let Some(bad) = bad else {
+            self.remember(colour, &total[colour]);
             let buckets = buckets::assemble(total[colour].iter().zip(increments));
             return buckets.unwrap_or_else(|reason| Reading::gap(GapKind::Malformed, reason));
         };
         let all = increments.iter().sum();
-        let bad: u64 = match self.bad[colour].advance(&bad[colour], newest_of) {
+        let bad: u64 = match self.bad[colour].advance(&bad[colour], known, newest_of) {
             Ok(increments) => increments.iter().sum(),
             Err(error) => return Reading::gap(GapKind::Malformed, error.to_string()),
         };
+        self.remember(colour, &total[colour]);
         Reading::counts(bad, all).unwrap_or_else(|_| {
             Reading::gap(
                 GapKind::Malformed,
                 format!("{bad} bad of only {all}: `bad` must select a part of `total`"),
             )
         })
+    }
+}
+
+impl Counted {
+    fn remember(&mut self, colour: usize, series: &[Series]) {
+        if self.targets[colour].len() > TARGETS_MAX {
+            self.targets[colour].clear();
+        }
+        self.targets[colour].extend(series.iter().map(Series::target));
     }
 }
 
@@ -130,8 +150,8 @@ mod tests {
         Reading::counts(bad, total).unwrap()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn both_colours_are_counted_together_and_nothing_is_lost() {
+    #[test]
+    fn both_colours_are_counted_together_and_nothing_is_lost() {
         let now = Instant::now();
         let mut counted = Counted::default();
         let none = || [vec![], vec![]];
@@ -152,8 +172,8 @@ mod tests {
         assert_eq!(counted.readings(&both, Some(&bad), now), [counts(2, 9), counts(0, 7)]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_colour_alone_is_counted_when_the_other_is_gone() {
+    #[test]
+    fn a_colour_alone_is_counted_when_the_other_is_gone() {
         let mut counted = Counted::default();
         let start = [vec![series("b", &[(0, 10.0), (1_000, 10.0)])], vec![]];
         counted.readings(&start, Some(&[vec![], vec![]]), Instant::now());
@@ -161,15 +181,21 @@ mod tests {
         let [blue, green] = counted.readings(&later, Some(&[vec![], vec![]]), Instant::now());
         assert_eq!(blue, counts(0, 3));
         assert!(matches!(green, Reading::Gap(gap) if gap.kind == GapKind::NoData));
-        // Green's first series appear while it is watched: they count from zero.
+        // Green's process appears; what it counted before that is not of this look.
         let appears =
-            [vec![series("b", &[(2_000, 13.0), (3_000, 14.0)])], vec![series("g", &[(3_000, 5.0)])]];
+            [vec![series("b", &[(2_000, 13.0), (3_000, 14.0)])], vec![series("g", &[(3_000, 500.0)])]];
         let [_, green] = counted.readings(&appears, Some(&[vec![], vec![]]), Instant::now());
-        assert_eq!(green, counts(0, 5));
+        assert_eq!(green, counts(0, 0));
+        // Its first failure is a new series, which started at zero.
+        let fails =
+            [vec![series("b", &[(4_000, 14.0)])], vec![series("g", &[(3_000, 500.0), (4_000, 509.0)])]];
+        let bad = [vec![], vec![series("g", &[(4_000, 2.0)])]];
+        let [_, green] = counted.readings(&fails, Some(&bad), Instant::now());
+        assert_eq!(green, counts(2, 9));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn queries_that_do_not_nest_are_malformed() {
+    #[test]
+    fn queries_that_do_not_nest_are_malformed() {
         let mut counted = Counted::default();
         let at = |ms, value| [vec![series("b", &[(ms, value)])], vec![series("g", &[(ms, value)])]];
         counted.readings(&at(0, 0.0), Some(&at(0, 0.0)), Instant::now());

@@ -112,20 +112,22 @@ mod tests {
         vec![Series { labels: BTreeMap::new(), scrapes }]
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn new_then_waiting_then_stale_then_new_again() {
+    #[test]
+    fn new_then_waiting_then_stale_then_new_again() {
         let mut freshness = Freshness::default();
-        let mut look =
-            |freshness: &mut Freshness, times: &[i64]| freshness.look(scraped(times).iter(), Instant::now());
-        assert_eq!(look(&mut freshness, &[0, 1_000]), Fresh::New(1_000));
+        let start = Instant::now();
+        let look = |freshness: &mut Freshness, times: &[i64], after_ms| {
+            freshness.look(scraped(times).iter(), start + Duration::from_millis(after_ms))
+        };
+        assert_eq!(look(&mut freshness, &[0, 1_000], 0), Fresh::New(1_000));
         freshness.counted(1_000);
-        assert_eq!(look(&mut freshness, &[0, 1_000]), Fresh::Waiting);
-        tokio::time::advance(Duration::from_millis(2_400)).await;
-        assert_eq!(look(&mut freshness, &[0, 1_000]), Fresh::Waiting);
-        tokio::time::advance(Duration::from_millis(200)).await;
-        assert_eq!(look(&mut freshness, &[0, 1_000]), Fresh::Stale { for_ms: 2_600, interval_ms: 1_000 });
-        assert_eq!(look(&mut freshness, &[0, 1_000, 5_000]), Fresh::New(5_000));
-        assert_eq!(freshness.look([].iter(), Instant::now()), Fresh::Gone);
+        assert_eq!(look(&mut freshness, &[0, 1_000], 2_400), Fresh::Waiting);
+        assert_eq!(
+            look(&mut freshness, &[0, 1_000], 2_600),
+            Fresh::Stale { for_ms: 2_600, interval_ms: 1_000 }
+        );
+        assert_eq!(look(&mut freshness, &[0, 1_000, 5_000], 2_700), Fresh::New(5_000));
+        assert_eq!(freshness.look([].iter(), start), Fresh::Gone);
     }
 
     #[test]

@@ -52,7 +52,6 @@ const REMEMBERED_MAX: usize = 20_000;
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
     last: BTreeMap<String, Scrape>,
-    begun: bool,
 }
 
 /// A counter that is no count.
@@ -65,13 +64,16 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 impl Counters {
     /// What each series has counted since the last call, by its place in `series`, up to the time that `until` gives.
-    /// The first call only remembers.
+    ///
+    /// A series that was never seen started at zero if its process is `known`: the first failure makes a new series.
+    /// Of a process that was never seen only the values are remembered: what it counted before is not of this look.
     ///
     /// # Errors
     /// When a value is negative, not a number, or too large; then nothing is remembered.
     pub fn advance(
         &mut self,
         series: &[Series],
+        known: impl Fn(&Series) -> bool,
         until: impl Fn(&Series) -> i64,
     ) -> Result<Vec<u64>, NoCount> {
         let mut increments = Vec::with_capacity(series.len());
@@ -79,47 +81,17 @@ impl Counters {
         for one in series {
             let key = one.key();
             let until = until(one);
-            let (increment, last) = self.since(self.last.get(&key), one, until)?;
+            let start = match self.last.get(&key) {
+                None if known(one) => Some(Scrape { at_ms: i64::MIN, value: 0.0 }),
+                seen => seen.copied(),
+            };
+            let (increment, last) = counted_since(start, one, until)?;
             increments.push(increment);
             news.extend(last.map(|last| (key, last)));
         }
         self.last.extend(news);
-        self.begun = true;
         self.forget();
         Ok(increments)
-    }
-
-    fn since(
-        &self,
-        known: Option<&Scrape>,
-        series: &Series,
-        until_ms: i64,
-    ) -> Result<(u64, Option<Scrape>), NoCount> {
-        // A series that appears while its colour is watched started at zero.
-        let mut last =
-            known.copied().or_else(|| self.begun.then_some(Scrape { at_ms: i64::MIN, value: 0.0 }));
-        let mut counted = 0.0;
-        for scrape in series.scrapes.iter().filter(|scrape| scrape.at_ms <= until_ms) {
-            if !(0.0..=EXACT_MAX).contains(&scrape.value) {
-                return Err(NoCount(scrape.value.to_string()));
-            }
-            if let Some(before) = last {
-                if scrape.at_ms <= before.at_ms {
-                    continue;
-                }
-                // A value that fell was reset to zero in between.
-                let from = if scrape.value < before.value { 0.0 } else { before.value };
-                counted += scrape.value - from;
-            }
-            last = Some(*scrape);
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a sum of exact counts, not negative"
-        )]
-        let counted = counted.round() as u64;
-        Ok((counted, last.filter(|scrape| scrape.at_ms > i64::MIN)))
     }
 
     fn forget(&mut self) {
@@ -129,6 +101,36 @@ impl Counters {
             self.last.remove(&oldest);
         }
     }
+}
+
+/// What a series has counted after `start`, and its last scrape; without a start only the latter.
+fn counted_since(
+    start: Option<Scrape>,
+    series: &Series,
+    until_ms: i64,
+) -> Result<(u64, Option<Scrape>), NoCount> {
+    let (mut last, mut counted) = (start, 0.0);
+    for scrape in series.scrapes.iter().filter(|scrape| scrape.at_ms <= until_ms) {
+        if !(0.0..=EXACT_MAX).contains(&scrape.value) {
+            return Err(NoCount(scrape.value.to_string()));
+        }
+        if let Some(before) = last.filter(|_| start.is_some()) {
+            if scrape.at_ms <= before.at_ms {
+                continue;
+            }
+            // A value that fell was reset to zero in between.
+            let from = if scrape.value < before.value { 0.0 } else { before.value };
+            counted += scrape.value - from;
+        }
+        last = Some(*scrape);
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a sum of exact counts, not negative"
+    )]
+    let counted = counted.round() as u64;
+    Ok((counted, last.filter(|scrape| scrape.at_ms > i64::MIN)))
 }
 
 #[cfg(test)]
@@ -145,7 +147,7 @@ mod tests {
     }
 
     fn advance(counters: &mut Counters, scrapes: &[(i64, f64)]) -> u64 {
-        counters.advance(&[series("a", scrapes)], |_| i64::MAX).unwrap()[0]
+        counters.advance(&[series("a", scrapes)], |_| false, |_| i64::MAX).unwrap()[0]
     }
 
     #[test]
@@ -168,10 +170,15 @@ mod tests {
         let mut counters = Counters::default();
         advance(&mut counters, &[(1, 100.0)]);
         let both = [series("a", &[(2, 101.0)]), series("b", &[(2, 7.0)])];
-        assert_eq!(counters.advance(&both, |_| i64::MAX).unwrap(), [1, 7]);
+        assert_eq!(
+            counters.clone().advance(&both, |_| false, |_| i64::MAX).unwrap(),
+            [1, 0],
+            "of an unknown process"
+        );
+        assert_eq!(counters.advance(&both, |_| true, |_| i64::MAX).unwrap(), [1, 7]);
         assert_eq!(advance(&mut counters, &[(3, 101.0)]), 0);
         let back = [series("b", &[(9, 8.0)])];
-        assert_eq!(counters.advance(&back, |_| i64::MAX).unwrap(), [1]);
+        assert_eq!(counters.advance(&back, |_| true, |_| i64::MAX).unwrap(), [1]);
     }
 
     #[test]
@@ -179,8 +186,8 @@ mod tests {
         let mut counters = Counters::default();
         advance(&mut counters, &[(1, 0.0)]);
         let one = [series("a", &[(1, 0.0), (2, 5.0), (3, 9.0)])];
-        assert_eq!(counters.advance(&one, |_| 2).unwrap(), [5]);
-        assert_eq!(counters.advance(&one, |_| 3).unwrap(), [4]);
+        assert_eq!(counters.advance(&one, |_| true, |_| 2).unwrap(), [5]);
+        assert_eq!(counters.advance(&one, |_| true, |_| 3).unwrap(), [4]);
     }
 
     #[test]
@@ -188,7 +195,9 @@ mod tests {
         let mut counters = Counters::default();
         advance(&mut counters, &[(1, 1.0)]);
         for wrong in [f64::NAN, f64::INFINITY, -1.0, 1e300] {
-            assert!(counters.advance(&[series("a", &[(2, 4.0), (3, wrong)])], |_| i64::MAX).is_err());
+            assert!(
+                counters.advance(&[series("a", &[(2, 4.0), (3, wrong)])], |_| true, |_| i64::MAX).is_err()
+            );
         }
         assert_eq!(advance(&mut counters, &[(2, 4.0)]), 3);
     }
