@@ -27,7 +27,7 @@ impl Loaded {
             one_file_per_service(&self.files)?;
             return Ok(self.files);
         }
-        eprint!("{}", self.rendered);
+        eprintln!("{}", self.rendered);
         let files = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
         Err(Failed { exit: Exit::Usage, message: format!("{files} in the rules, nothing was started") })
     }
