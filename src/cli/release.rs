@@ -109,6 +109,7 @@ pub async fn release(args: ReleaseArgs) -> Result<Exit, Failed> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err calls")]
 fn failed(error: CallError) -> Failed {
     Failed::other(error.to_string())
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::daemon::request::{ReleaseStatus, ServiceStatus};
 use crate::daemon::verdict_log::standing_word;
+use crate::judge::numbers::{grouped, percent, significant};
 use crate::judge::report::{CheckReport, RoleReport};
 
 /// A service and its release.
@@ -49,8 +50,10 @@ pub fn checks(checks: &[CheckReport]) -> String {
 
 fn row(check: &CheckReport) -> Vec<String> {
     let ratio = match (check.ratio, check.ratio_low, check.ratio_high) {
-        (Some(ratio), Some(low), Some(high)) => format!("{ratio:.2} ({low:.2} to {high:.2})"),
-        (Some(ratio), _, _) => format!("{ratio:.2}"),
+        (Some(ratio), Some(low), Some(high)) => {
+            format!("{} ({} to {})", significant(ratio), significant(low), significant(high))
+        }
+        (Some(ratio), _, _) => significant(ratio),
         _ => "-".to_owned(),
     };
     vec![
@@ -67,17 +70,17 @@ fn row(check: &CheckReport) -> Vec<String> {
 fn role(role: &RoleReport) -> String {
     match role.rate {
         None => "-".to_owned(),
-        Some(rate) if role.bad > 0 || rate == 0.0 => format!("{:.3}% of {}", rate * 100.0, role.n),
-        Some(value) => format!("{value:.4}"),
+        Some(rate) if role.bad > 0 || rate == 0.0 => format!("{} of {}", percent(rate), grouped(role.n)),
+        Some(value) => significant(value),
     }
 }
 
 /// How far the evidence has come towards its threshold.
 fn evidence(log_e: f64, threshold: f64) -> String {
     let share = (log_e / threshold).clamp(0.0, 1.0);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 8")]
-    let filled = (share * 8.0).round() as usize;
-    format!("[{}{}] {log_e:+.1}/{threshold:.1}", "#".repeat(filled), ".".repeat(8 - filled))
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 5")]
+    let filled = (share * 5.0).round() as usize;
+    format!("{}{} {log_e:.1}/{threshold:.1}", "#".repeat(filled), ".".repeat(5 - filled))
 }
 
 /// Columns padded to their widest cell.

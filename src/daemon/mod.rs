@@ -95,7 +95,7 @@ pub async fn tidy_samples(shared: Shared, keep_days: u64) {
         match shared.journal.drop_samples(before).await {
             Ok(0) => {}
             Ok(dropped) => {
-                tracing::info!(dropped, "dropped samples of releases that ended over {keep_days} days ago")
+                tracing::info!(dropped, "dropped samples of releases that ended over {keep_days} days ago");
             }
             Err(error) => tracing::warn!("old samples were not dropped: {error}"),
         }

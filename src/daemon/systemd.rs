@@ -48,7 +48,7 @@ pub async fn watchdog(services: Services, clock: Arc<dyn Clock>) {
                 let _ = sd_notify::notify(&[NotifyState::Watchdog]);
             }
             Some((service, _)) => {
-                tracing::error!(service, "the service's task does not go round; the watchdog is not fed")
+                tracing::error!(service, "the service's task does not go round; the watchdog is not fed");
             }
         }
     }

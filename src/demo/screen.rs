@@ -18,8 +18,11 @@ use crate::release::verdict::{Decision, Happening, Verdict};
 use crate::release::words::span;
 use crate::sample::{Timestamp, Weight};
 
-/// Width of the sentence under the bars: it fits a terminal of 80 columns.
-const WORDS: usize = 76;
+/// Where a verdict's sentence begins.
+const INDENT: usize = 25;
+
+/// Without a terminal that tells its width.
+const WIDTH_USUAL: usize = 80;
 
 /// Width of the bars, in characters.
 const BAR: usize = 40;
@@ -65,12 +68,15 @@ impl Screen {
             println!("{since:>7}  {weight:>5}  {word:<7}  {}", verdict.reason);
             return;
         }
+        let reason = wrapped(&verdict.reason, width().saturating_sub(INDENT), INDENT);
         let word = match verdict.decision {
             Decision::Advance | Decision::Promote => format!("{}", format!("{word:<7}").green()),
             Decision::Revert => format!("{}", format!("{word:<7}").red()),
             Decision::Hold => format!("{word:<7}"),
         };
-        println!("{:>7}  {weight:>5}  {word}  {}", since.dimmed(), verdict.reason);
+        // Padded before it is dimmed: escape codes count as width.
+        let since = format!("{since:>7}");
+        println!("{}  {weight:>5}  {word}  {reason}", since.dimmed());
     }
 
     /// Draws the panel anew.
@@ -174,10 +180,46 @@ fn filled(share: f64) -> usize {
     filled.min(BAR)
 }
 
+/// The terminal's width in columns.
+fn width() -> usize {
+    terminal_size::terminal_size().map_or(WIDTH_USUAL, |(width, _)| usize::from(width.0))
+}
+
 /// A sentence that fits a terminal line: the panel's height must not depend on its width.
 fn clipped(text: &str) -> String {
-    if text.chars().count() <= WORDS {
+    let room = width().saturating_sub(4).max(1);
+    if text.chars().count() <= room {
         return text.to_owned();
     }
-    text.chars().take(WORDS - 1).chain(std::iter::once('…')).collect()
+    text.chars().take(room - 1).chain(std::iter::once('…')).collect()
+}
+
+/// A sentence broken between words; every line but the first is indented.
+fn wrapped(text: &str, room: usize, indent: usize) -> String {
+    let (mut lines, mut used) = (String::new(), 0);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > room.max(20) {
+            lines.push('\n');
+            lines.push_str(&" ".repeat(indent));
+            used = 0;
+        } else if used > 0 {
+            lines.push(' ');
+            used += 1;
+        }
+        lines.push_str(word);
+        used += length;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_break_between_words() {
+        assert_eq!(wrapped("one two three four five six", 20, 2), "one two three four\n  five six");
+        assert_eq!(wrapped("short", 20, 2), "short");
+    }
 }

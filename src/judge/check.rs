@@ -15,7 +15,7 @@ use crate::sample::{Pair, Timestamp, Weight};
 enum Evidence {
     Ratio(Ratio),
     Latency(Latency),
-    Value(Value),
+    Value(Box<Value>),
 }
 
 impl Evidence {
@@ -23,7 +23,7 @@ impl Evidence {
         match self {
             Self::Ratio(ratio) => ratio,
             Self::Latency(latency) => latency,
-            Self::Value(value) => value,
+            Self::Value(value) => value.as_ref(),
         }
     }
 
@@ -31,7 +31,7 @@ impl Evidence {
         match self {
             Self::Ratio(ratio) => ratio,
             Self::Latency(latency) => latency,
-            Self::Value(value) => value,
+            Self::Value(value) => value.as_mut(),
         }
     }
 }
@@ -68,7 +68,7 @@ impl Check {
         let evidence = match spec.kind.clone() {
             CheckKind::Ratio(spec) => Evidence::Ratio(Ratio::new(spec)),
             CheckKind::Latency(spec) => Evidence::Latency(Latency::new(spec)),
-            CheckKind::Value(spec) => Evidence::Value(Value::new(spec)),
+            CheckKind::Value(spec) => Evidence::Value(Box::new(Value::new(spec))),
         };
         Self { spec, evidence, presence: Presence::default(), convicted: None }
     }
@@ -113,7 +113,7 @@ impl Check {
         };
         let unharmed = measure.candidate.n > 0 && log_e_harm <= 0.0;
         let reason = self.reason(standing, &sight, &measure, thresholds);
-        let waiting_for = self.waiting_for(standing, &sight, log_e_healthy, thresholds);
+        let waiting_for = Self::waiting_for(standing, &sight, log_e_healthy, thresholds);
         let (low, high) = measure.interval.unzip();
         let report = CheckReport {
             name: self.spec.name.clone(),
@@ -171,7 +171,6 @@ impl Check {
     }
 
     fn waiting_for(
-        &self,
         standing: Standing,
         sight: &Sight,
         healthy: f64,

@@ -3,6 +3,8 @@
 //! Whole numbers with a unit each, the larger unit first. A bare number has no unit and is refused, because nobody
 //! remembers whether a file counts in seconds or milliseconds.
 
+use std::fmt::Write as _;
+
 /// Units, largest first, in milliseconds. The order is the order in which a text may use them.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
@@ -34,7 +36,8 @@ pub fn format_ms(mut ms: u64) -> String {
     let mut text = String::new();
     for (name, unit_ms) in UNITS {
         if ms >= unit_ms {
-            text.push_str(&format!("{}{name}", ms / unit_ms));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{}{name}", ms / unit_ms);
             ms %= unit_ms;
         }
     }

@@ -5,12 +5,12 @@
 //! in the middle of a release has no patience for one at a time. `serde` stops at the first, so the spanned table of
 //! the TOML parser is read key by key:
 //!
-//! - [`syntax`] leaves out what is not TOML, so that the rest can still be judged;
-//! - [`section`] takes keys out of a table and knows in the end which were unknown or missing;
-//! - [`shape`], [`address`], [`promql`] and [`duration`] say what a value may be;
-//! - [`colours`], [`router`], [`sources`], [`plan`], [`checks`], [`latency`] and [`probes`] each read one part of the
+//! - `syntax` leaves out what is not TOML, so that the rest can still be judged;
+//! - `section` takes keys out of a table and knows in the end which were unknown or missing;
+//! - `shape`, `address`, `promql` and [`duration`] say what a value may be;
+//! - `colours`, `router`, `sources`, `plan`, `checks`, `latency` and `probes` each read one part of the
 //!   file into [`model`];
-//! - [`sink`] collects what they find; [`diagnostics`] turns it into text for people or JSON for programs.
+//! - `sink` collects what they find; [`diagnostics`] turns it into text for people or JSON for programs.
 //!
 //! An unknown key is an error and not a warning: a misspelt guard is a guard switched off.
 

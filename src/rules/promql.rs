@@ -89,11 +89,11 @@ fn closing_brace(query: &str, start: usize) -> Option<usize> {
             _ if escaped => escaped = false,
             (Some(q), '\\') if q != '`' => escaped = true,
             (Some(q), _) if q == c => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'' | '`') => quote = Some(c),
             (None, '{') => depth += 1,
             (None, '}') if depth == 1 => return Some(at),
             (None, '}') => depth -= 1,
+            // Inside quotes, or of no weight.
             _ => {}
         }
     }

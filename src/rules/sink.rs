@@ -42,7 +42,7 @@ impl<'a> Sink<'a> {
 
     /// The line (from 1) that `offset` is on.
     pub fn line(&self, offset: usize) -> usize {
-        1 + self.text.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count()
+        1 + self.text[..offset].matches('\n').count()
     }
 
     /// Something in the text is wrong.

@@ -88,15 +88,15 @@ pub(super) fn resolve(check: &mut Section<'_>, sources: &Read<Vec<Draft>>) -> Re
         return Err(Reported);
     };
     let sink = check.sink();
-    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    let known: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let at = match (named, sources.as_slice()) {
-        (Some(name), _) => names.iter().position(|known| *known == name).ok_or_else(|| {
+        (Some(name), _) => known.iter().position(|known| *known == name).ok_or_else(|| {
             let message =
                 format!("{} names the source `{name}`, which this file does not have", check.place());
-            let remedy = if names.is_empty() {
+            let remedy = if known.is_empty() {
                 format!("add `[sources.{name}]` with its `kind`")
             } else {
-                nearest::remedy(&name, &names)
+                nearest::remedy(&name, &known)
             };
             sink.absent_anywhere(check.span_of("source"), message, remedy)
         })?,
@@ -110,8 +110,8 @@ pub(super) fn resolve(check: &mut Section<'_>, sources: &Read<Vec<Draft>>) -> Re
             ));
         }
         (None, _) => {
-            let all = nearest::list(&names);
-            let remedy = format!("add `source = \"{}\"`: the file has {all}", names[0]);
+            let all = nearest::list(&known);
+            let remedy = format!("add `source = \"{}\"`: the file has {all}", known[0]);
             return Err(check.missing_one_of(&["source"], remedy));
         }
     };
