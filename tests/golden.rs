@@ -1,5 +1,12 @@
 //! The reference values of both tests, computed independently of this code: `fixtures/golden/`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 use assize::evidence::kernel::log_kernel;
 use assize::evidence::share::{Grid, Share, ShareTable};
 use assize::evidence::shift::SelfNormalised;

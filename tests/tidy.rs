@@ -1,6 +1,13 @@
 //! The walls of the house, kept by reading the source text: who may name whom, what the pure half must not know, how
 //! long a file may be.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
