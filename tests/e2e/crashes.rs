@@ -4,12 +4,12 @@ use crate::stage::{Faults, Plan, Stage};
 
 /// Kills the daemon when `event` with `phase` is said, starts it again, and wants the release promoted.
 async fn killed_at(event: &str) {
-    let mut stage = Stage::start(Plan::default(), Faults::good(), Faults::good()).await;
+    let mut stage = Stage::start(Plan::default(), Faults::good(), Faults::good());
     stage.start_release();
-    stage.verdict(event).await;
+    stage.verdict(event);
     stage.kill_daemon();
     stage.start_daemon();
-    stage.verdict("resumed").await;
+    stage.verdict("resumed");
     let end = stage.watch();
     assert_eq!(end.exit, 0, "{end:?}");
     stage.all_traffic_goes_to("green").await;
@@ -40,9 +40,9 @@ async fn killed_while_soaking() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_holding_a_bad_candidate_still_reverts() {
     let bad = Faults { error_rate: 0.05, ..Faults::good() };
-    let mut stage = Stage::start(Plan { warmup: "6s", ..Plan::default() }, Faults::good(), bad).await;
+    let mut stage = Stage::start(Plan { warmup: "6s", ..Plan::default() }, Faults::good(), bad);
     stage.start_release();
-    stage.verdict("weight").await;
+    stage.verdict("weight");
     stage.kill_daemon();
     stage.start_daemon();
     let end = stage.watch();

@@ -11,7 +11,7 @@ async fn every_verdict_of_a_release_fits_the_published_schema() {
     let schema: Value = serde_json::from_str(&text).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let bad = Faults { error_rate: 0.1, ..Faults::good() };
-    let stage = Stage::start(Plan::default(), Faults::good(), bad).await;
+    let stage = Stage::start(Plan::default(), Faults::good(), bad);
     let release = stage.release();
     assert!(release.verdicts.len() >= 4, "{release:?}");
     for verdict in &release.verdicts {

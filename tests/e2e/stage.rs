@@ -56,7 +56,6 @@ pub struct Stage {
     pub prometheus: Prometheus,
     daemon: Option<Daemon>,
     dir: TempDir,
-    epoch: Instant,
 }
 
 /// A running daemon and what it has said so far.
@@ -159,7 +158,7 @@ impl Since<'_> {
 
 impl Stage {
     /// Builds the stage and waits until everything on it works.
-    pub async fn start(plan: Plan, blue: Faults, green: Faults) -> Self {
+    pub fn start(plan: Plan, blue: Faults, green: Faults) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let colours = [colour("blue", blue), colour("green", green)];
         let addresses = [0, 1].map(|index: usize| colours[index].1.clone());
@@ -177,7 +176,6 @@ impl Stage {
             prometheus,
             daemon: None,
             dir,
-            epoch: Instant::now(),
         };
         stage.start_daemon();
         stage
@@ -259,7 +257,7 @@ impl Stage {
     }
 
     /// Waits for the running daemon to say an event, or `decision:…`.
-    pub async fn verdict(&self, wanted: &str) -> Value {
+    pub fn verdict(&self, wanted: &str) -> Value {
         let fits = |verdict: &Value| match wanted.split_once("decision:") {
             Some((_, decision)) => verdict["decision"] == decision,
             None => verdict["event"] == wanted,
@@ -281,7 +279,7 @@ impl Stage {
         [weight("blue1"), weight("green1")]
     }
 
-    pub async fn weights_become(&self, wanted: [u32; 2]) {
+    pub fn weights_become(&self, wanted: [u32; 2]) {
         self.poll("weights", || (self.haproxy_weights() == wanted).then_some(()));
     }
 
@@ -296,11 +294,6 @@ impl Stage {
             let other = if colour == "blue" { "green" } else { "blue" };
             assert!(!body.contains(other), "{body}");
         }
-    }
-
-    /// Time since the stage was built.
-    pub fn now(&self) -> Duration {
-        self.epoch.elapsed()
     }
 
     fn poll<T>(&self, what: &str, mut so: impl FnMut() -> Option<T>) -> T {
