@@ -142,7 +142,8 @@ impl Check {
         if let Sight::Blind { why, .. } | Sight::Silent { why, .. } = sight {
             return format!("{name}: {why}");
         }
-        let charge = measure.strongest().map_or_else(String::new, |charge| format!(", {}", charge.words));
+        let beside = measure.strongest().filter(|charge| !charge.alone);
+        let charge = beside.map_or_else(String::new, |charge| format!(", {}", charge.words));
         let (harm, health) = (measure.strongest().map_or(0.0, |charge| charge.log_e), measure.weakest());
         let Thresholds { harm: harm_at, healthy: health_at, .. } = thresholds;
         let evidence = match standing {
@@ -167,7 +168,9 @@ impl Check {
         } else {
             format!("evidence for harm {}, needed {}", e_value(charge.log_e), e_value(thresholds.harm))
         };
-        format!("{}: {}, {}; {evidence}", self.spec.name, measure.words, charge.words)
+        let words =
+            if charge.alone { charge.words.clone() } else { format!("{}, {}", measure.words, charge.words) };
+        format!("{}: {words}; {evidence}", self.spec.name)
     }
 
     fn waiting_for(

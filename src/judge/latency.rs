@@ -199,6 +199,7 @@ impl AtQuantile {
             words: self.comparison.ratio_words(alpha),
             may_convict: true,
             certain: false,
+            alone: false,
         }
     }
 }
@@ -226,14 +227,10 @@ impl AtLimit {
     fn charge(&self) -> Charge {
         Charge {
             log_e: self.own.log_e_over(self.spec.share),
-            words: format!(
-                "{}, over the limit of {} slower than {}",
-                self.words(),
-                percent(self.spec.share),
-                seconds(self.spec.over_s)
-            ),
+            words: format!("{}, over the limit of {}", self.words(), percent(self.spec.share)),
             may_convict: true,
             certain: false,
+            alone: true,
         }
     }
 }

@@ -8,8 +8,10 @@ use crate::sample::{Pair, Timestamp};
 pub struct Charge {
     /// Its log e-value.
     pub log_e: f64,
-    /// The rest of a sentence that says it: `is 9.8 times the live rate (4.1 to 22), tolerance 1.5`.
+    /// The rest of a sentence that says it: `9.8 times the live rate (4.1 to 22), tolerance 1.5`.
     pub words: String,
+    /// The words say it all: what the colours did otherwise is beside the point.
+    pub alone: bool,
     /// The effect is large enough for the evidence to convict (a value check asks for a median beyond half of the
     /// tolerance).
     pub may_convict: bool,

@@ -195,12 +195,14 @@ impl Measurement for Ratio {
             words: comparison.ratio_words(alpha),
             may_convict: true,
             certain: false,
+            alone: false,
         }];
         charges.extend(spec.limit.map(|limit| Charge {
             log_e: own.log_e_over(limit),
             words: format!("over the limit of {}", percent(limit)),
             may_convict: true,
             certain: false,
+            alone: false,
         }));
         let near = comparison.log_e_healthy();
         let rare = spec.floor.map(|floor| own.log_e_under(floor));

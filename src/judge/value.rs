@@ -53,6 +53,7 @@ impl Value {
             words: self.ratio_words(alpha),
             may_convict: median > 0.5 * self.spec.tolerance.ln(),
             certain: false,
+            alone: false,
         }
     }
 
@@ -63,6 +64,7 @@ impl Value {
             words: self.ratio_words(alpha),
             may_convict: median < -0.5 * self.spec.tolerance.ln(),
             certain: false,
+            alone: false,
         }
     }
 
@@ -83,6 +85,7 @@ impl Value {
             ),
             may_convict: lasted,
             certain: lasted,
+            alone: false,
         })
     }
 
