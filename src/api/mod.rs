@@ -42,6 +42,10 @@ const BODY_MAX: usize = 4_096;
 /// A service that does not answer within this time is stuck; the caller is told so.
 const ANSWER_TIME_LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
 
+/// A start that is refused only because the router is just being read is tried again so often.
+const SOON_TRIES: u32 = 25;
+const SOON: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// `POST …/releases`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,7 +115,7 @@ enum Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, refusal) = match self {
-            Self::Unknown(message) => (StatusCode::NOT_FOUND, Refusal { message }),
+            Self::Unknown(message) => (StatusCode::NOT_FOUND, Refusal::new(message)),
             Self::Refused(refusal) => (StatusCode::CONFLICT, refusal),
             Self::Stuck => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -164,6 +168,14 @@ async fn start(
     Json(StartBody { by }): Json<StartBody>,
 ) -> Done {
     let handle = find(&services, &name)?;
+    // A daemon that has just started reads its router first: a script need not know.
+    for _ in 0..SOON_TRIES {
+        let by = by.clone();
+        match ask(&handle, |reply| Request::Start { by, reply }).await? {
+            Err(refusal) if refusal.soon => tokio::time::sleep(SOON).await,
+            answer => return answer.map(Json).map_err(Failure::Refused),
+        }
+    }
     let answer = ask(&handle, |reply| Request::Start { by, reply }).await?;
     answer.map(Json).map_err(Failure::Refused)
 }

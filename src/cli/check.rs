@@ -122,7 +122,7 @@ async fn ask_router(name: &str, rules: &Rules) -> Answer {
             Err(error) => answer(false, format!("cannot listen on {}: {error}", rule.listen)),
         };
     }
-    let read = match parts::router(rules).await {
+    let read = match parts::router(rules, None).await {
         Ok(part) => part.router.read().await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };

@@ -117,12 +117,17 @@ impl Service {
         match &self.stance {
             Stance::Settled { live, .. } => Ok(live.clone()),
             Stance::Unsettled { ask, .. } => Err(Refusal::new(ask.clone())),
-            Stance::Unknown { .. } => Err(Refusal::new(match self.trouble() {
+            Stance::Unknown { .. } => Err(match self.trouble() {
                 Some(trouble) => {
-                    format!("which colour of `{service}` is live is not known yet: {trouble}")
+                    Refusal::new(format!("which colour of `{service}` is live is not known yet: {trouble}"))
                 }
-                None => format!("the router of `{service}` has not been read yet; try again in a second"),
-            })),
+                None => Refusal {
+                    message: format!(
+                        "the router of `{service}` has not been read yet; try again in a second"
+                    ),
+                    soon: true,
+                },
+            }),
         }
     }
 

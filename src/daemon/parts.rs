@@ -8,7 +8,7 @@ use crate::probe::Prober;
 use crate::router::embedded::{EmbeddedRouter, Recorder};
 use crate::router::haproxy::HaproxyRouter;
 use crate::router::{Router, RouterError};
-use crate::rules::model::{Query, RouterRule, Rules, SourceKind};
+use crate::rules::model::{EmbeddedRule, Query, RouterRule, Rules, SourceKind};
 use crate::sample::Colour;
 use crate::source::Source;
 use crate::source::embedded::EmbeddedSource;
@@ -53,17 +53,20 @@ fn addresses(rules: &Rules) -> Result<[(Colour, Url); 2], PartError> {
     Ok([address(0)?, address(1)?])
 }
 
-/// Makes the router; the embedded one starts to listen.
+/// Makes the router; the embedded one starts to listen, and until it is told sends everything to the colour that is
+/// remembered as live (without a memory, to the one that the rules name).
 ///
 /// # Errors
 /// When the embedded router cannot listen.
-pub async fn router(rules: &Rules) -> Result<RouterPart, PartError> {
+pub async fn router(rules: &Rules, remembered: Option<&Colour>) -> Result<RouterPart, PartError> {
     match &rules.router {
         RouterRule::Haproxy(rule) => {
             Ok(RouterPart { router: Arc::new(HaproxyRouter::new(rule, colours(rules))?), recorder: None })
         }
         RouterRule::Embedded(rule) => {
-            let router = EmbeddedRouter::start(rule, addresses(rules)?).await?;
+            let live = remembered.unwrap_or(&rule.live).clone();
+            let rule = EmbeddedRule { live, ..rule.clone() };
+            let router = EmbeddedRouter::start(&rule, addresses(rules)?).await?;
             let recorder = router.recorder();
             Ok(RouterPart { router, recorder: Some(recorder) })
         }

@@ -58,12 +58,15 @@ pub struct Accepted {
 pub struct Refusal {
     /// Why, and what to do instead.
     pub message: String,
+    /// It is only a matter of a moment: the router is just being read.
+    #[serde(default)]
+    pub soon: bool,
 }
 
 impl Refusal {
     /// With this sentence.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), soon: false }
     }
 }
 

@@ -100,9 +100,9 @@ impl Service {
     pub async fn start(rules: Rules, shared: Shared) -> Result<ServiceHandle, String> {
         let name = rules.service.clone();
         let context = |error: &dyn std::fmt::Display| format!("service `{name}`: {error}");
-        let router = parts::router(&rules).await.map_err(|e| context(&e))?;
         let unfinished = (shared.journal.unfinished(&name).await).map_err(|e| context(&e))?;
         let remembered = (shared.journal.live(&name).await).map_err(|e| context(&e))?;
+        let router = parts::router(&rules, remembered.as_ref()).await.map_err(|e| context(&e))?;
         let (request_sender, requests) = mpsc::channel(MESSAGES_MAX);
         let (report_sender, reports) = mpsc::channel(MESSAGES_MAX);
         let read_every = Duration::from_millis(rules.plan.tick_ms).clamp(READ_EVERY_MIN, READ_EVERY_MAX);
@@ -149,7 +149,8 @@ impl Service {
                 },
                 Some(report) = self.reports.recv() => self.report(report).await,
                 Some(observation) = self.observations.1.recv() => self.observe(observation).await,
-                _ = pulse.tick() => {}
+                // A journal that could not be written when a release ended is tried again.
+                _ = pulse.tick() => self.close_when_over().await,
             }
         }
     }

@@ -10,6 +10,9 @@ use super::spec::{CheckKind, CheckSpec, JudgeSpec};
 use super::value::Value;
 use crate::sample::{Pair, Timestamp, Weight};
 
+/// An e-value of 1 comes out as a logarithm of so much at the most.
+const ROUNDING: f64 = 1e-9;
+
 /// Evidence of one check.
 #[derive(Clone, Debug)]
 enum Evidence {
@@ -111,7 +114,7 @@ impl Check {
             (None, Sight::Clear) if log_e_healthy >= thresholds.healthy => Standing::Healthy,
             (None, Sight::Clear) => Standing::Undecided,
         };
-        let unharmed = measure.candidate.n > 0 && log_e_harm <= 0.0;
+        let unharmed = measure.candidate.n > 0 && log_e_harm <= ROUNDING;
         let reason = self.reason(standing, &sight, &measure, thresholds);
         let waiting_for = Self::waiting_for(standing, &sight, log_e_healthy, thresholds);
         let (low, high) = measure.interval.unzip();

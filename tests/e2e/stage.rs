@@ -183,7 +183,7 @@ impl Stage {
 
     /// Starts the daemon and waits until it knows which colour is live, or asks.
     pub fn start_daemon(&mut self) {
-        self.daemon = Some(Daemon::start(self.dir.path()));
+        self.spawn_daemon();
         let settled = |output: &Output| {
             output.code == 0 && {
                 let status = output.json();
@@ -196,6 +196,34 @@ impl Stage {
             let output = self.assize(&["release", "status", "shop", "--json"]);
             settled(&output).then_some(())
         });
+    }
+
+    /// Starts the daemon without waiting for anything.
+    pub fn spawn_daemon(&mut self) {
+        self.daemon = Some(Daemon::start(self.dir.path()));
+    }
+
+    /// The running daemon's process.
+    pub fn daemon_pid(&self) -> u32 {
+        self.daemon.as_ref().map_or(0, |daemon| daemon.child.id())
+    }
+
+    /// Puts another Prometheus into the rules and starts the daemon anew with them.
+    pub fn point_rules_at(&mut self, url: &str) {
+        let path = self.dir.path().join("shop.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let line = text.lines().find(|line| line.starts_with("url = ")).expect("a source's url").to_owned();
+        std::fs::write(&path, text.replace(&line, &format!("url = \"{url}\""))).unwrap();
+        self.kill_daemon();
+        self.start_daemon();
+    }
+
+    /// Runs a command until it succeeds.
+    pub fn assize_until_ok(&self, arguments: &[&str]) -> Output {
+        self.poll(&arguments.join(" "), || {
+            let output = self.assize(arguments);
+            (output.code == 0).then_some(output)
+        })
     }
 
     /// As `kill -9` does.

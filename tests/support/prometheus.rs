@@ -43,6 +43,11 @@ impl Prometheus {
         format!("http://{}", self.address)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
     /// Starts it on the same port and data.
     pub fn start_again(&mut self) {
         let child = Command::new("prometheus")
