@@ -1,287 +1,330 @@
-//! The Prometheus source on a real Prometheus with exporters whose counters the test holds, and on servers that
-//! misbehave.
+//! The Prometheus source against a real Prometheus that scrapes pages which the test controls.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a test stops at what it did not expect"
 )]
 
+#[path = "support/exporter.rs"]
+mod exporter;
 #[path = "support/prometheus.rs"]
-mod prometheus;
+mod server;
 
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assize::rules::model::{ColourRule, PrometheusRule, Query};
 use assize::sample::{Colour, Gap, GapKind, Reading};
 use assize::source::Source;
 use assize::source::prometheus::PrometheusSource;
-use prometheus::Prometheus;
-use serde_json::json;
-use tokio::task::JoinHandle;
-use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use exporter::Exporter;
+use server::{Prometheus, Target};
+use tokio::time::{Instant, sleep};
 
-const COLOURS: [&str; 2] = ["blue", "green"];
+/// How often the tests' servers scrape.
+const SCRAPES: &str = "200ms";
 
-/// What one exporter shows.
-#[derive(Clone, Default)]
-struct Counters {
-    good: u64,
-    bad: Option<u64>,
-    slow: u64,
-    cpu: f64,
-    /// Every scrape fails.
-    down: bool,
-}
+/// Between two polls: neither a multiple nor a part of the time between scrapes.
+const TICK: Duration = Duration::from_millis(130);
 
-/// A process with `/metrics`.
-struct Exporter {
-    counters: Arc<Mutex<Counters>>,
-    address: String,
-    task: JoinHandle<()>,
-}
+/// For something that takes a few scrapes, on a machine that does other things as well.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-impl Exporter {
-    async fn start() -> Self {
-        let counters = Arc::new(Mutex::new(Counters { good: 1_000, ..Counters::default() }));
-        let shown = counters.clone();
-        let page = move || {
-            let Counters { good, bad, slow, cpu, down } = shown.lock().unwrap().clone();
-            let mut text = format!("requests_total{{code=\"200\"}} {good}\n");
-            if let Some(bad) = bad {
-                let _ = writeln!(text, "requests_total{{code=\"500\"}} {bad}");
-            }
-            let all = good + slow;
-            let _ = writeln!(
-                text,
-                "took_bucket{{le=\"0.1\"}} {good}\ntook_bucket{{le=\"+Inf\"}} {all}\ncpu {cpu}"
-            );
-            let status = if down { 503 } else { 200 };
-            async move { (axum::http::StatusCode::from_u16(status).unwrap(), text) }
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let routes = axum::Router::new().route("/metrics", axum::routing::get(page));
-        let task = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { counters, address, task }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Counters)) {
-        change(&mut self.counters.lock().unwrap());
-    }
-}
-
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-fn source(url: &str, timeout_ms: u64, query: Query) -> PrometheusSource {
-    let rule = PrometheusRule { url: url.parse().unwrap(), timeout_ms };
-    let colours = COLOURS.map(|name| ColourRule {
+fn colours(blue: &[(&str, &str)], green: &[(&str, &str)]) -> [ColourRule; 2] {
+    [("blue", blue), ("green", green)].map(|(name, labels)| ColourRule {
         colour: Colour::new(name).unwrap(),
         url: None,
-        labels: vec![("colour".into(), name.into())],
-    });
-    let client = assize::client::builder().build().unwrap();
-    PrometheusSource::new(&rule, vec![("it".into(), query)], colours, client).unwrap()
-}
-
-fn errors() -> Query {
-    Query::Counters {
-        bad: "requests_total{ {{labels}}, code=~\"5..\" }".into(),
-        total: "requests_total{ {{labels}} }".into(),
-    }
-}
-
-async fn look(source: &mut PrometheusSource) -> [Reading; 2] {
-    let samples = source.sample().await;
-    let names: Vec<_> = samples.iter().map(|s| (s.check.as_str(), s.colour.as_str())).collect();
-    assert_eq!(names, [("it", "blue"), ("it", "green")], "exactly one sample for each");
-    let mut readings = samples.into_iter().map(|sample| sample.reading);
-    [readings.next().unwrap(), readings.next().unwrap()]
-}
-
-fn kinds(readings: &[Reading; 2]) -> [Option<GapKind>; 2] {
-    readings.each_ref().map(|reading| match reading {
-        Reading::Gap(Gap { kind, .. }) => Some(*kind),
-        _ => None,
+        labels: labels.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
     })
 }
 
-/// Looks until both readings are as wanted.
-async fn look_until(source: &mut PrometheusSource, wanted: impl Fn(&[Reading; 2]) -> bool) -> [Reading; 2] {
-    let mut last = None;
-    for _ in 0..200 {
-        let readings = look(source).await;
-        if wanted(&readings) {
-            return readings;
-        }
-        last = Some(readings);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("waited in vain, last {last:?}");
+fn by_colour() -> [ColourRule; 2] {
+    colours(&[("colour", "blue")], &[("colour", "green")])
 }
 
-/// Sums what is counted from now on until it reaches the totals, and gives the sums.
-async fn count_until(source: &mut PrometheusSource, totals: [u64; 2]) -> [(u64, u64); 2] {
-    let mut sums = [(0, 0); 2];
-    for _ in 0..200 {
-        for (sum, reading) in sums.iter_mut().zip(look(source).await) {
-            if let Reading::Counts { bad, total } = reading {
-                *sum = (sum.0 + bad, sum.1 + total);
-            }
-        }
-        if sums[0].1 >= totals[0] && sums[1].1 >= totals[1] {
-            return sums;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("counted only {sums:?} of {totals:?}");
+fn source(url: url::Url, query: Query, colours: [ColourRule; 2]) -> PrometheusSource {
+    let rule = PrometheusRule { url, timeout_ms: 5000 };
+    let client = assize::client::builder().build().unwrap();
+    PrometheusSource::new(&rule, vec![("check".into(), query)], colours, client).unwrap()
 }
 
-struct Stage {
-    exporters: [Exporter; 2],
+fn ratio() -> Query {
+    Query::Counters {
+        bad: r#"requests_total{ {{labels}}, code=~"5.." }"#.into(),
+        total: "requests_total{{{labels}}}".into(),
+    }
+}
+
+fn value(query: &str) -> Query {
+    Query::Value { query: query.into() }
+}
+
+/// A page with one counter for each status code.
+fn page(codes: &[(&str, u64)]) -> String {
+    let lines = codes.iter().map(|(code, n)| format!("requests_total{{code=\"{code}\"}} {n}\n"));
+    lines.collect::<Vec<_>>().concat()
+}
+
+/// One exporter for each colour and a server that scrapes them.
+struct World {
+    blue: Exporter,
+    green: Exporter,
     prometheus: Prometheus,
 }
 
-impl Stage {
-    async fn new() -> Self {
-        let exporters = [Exporter::start().await, Exporter::start().await];
-        let targets = [("blue", &exporters[0].address), ("green", &exporters[1].address)];
-        let prometheus = Prometheus::start(&targets);
-        Self { exporters, prometheus }
+impl World {
+    async fn serving(blue: &str, green: &str) -> Self {
+        let (blue, green) = (Exporter::serving(blue).await, Exporter::serving(green).await);
+        let targets = [
+            Target { address: blue.address, labels: &[("colour", "blue"), ("tier", "a")] },
+            Target { address: green.address, labels: &[("colour", "green"), ("tier", "b")] },
+        ];
+        let prometheus = Prometheus::scraping(&targets, SCRAPES).await;
+        Self { blue, green, prometheus }
     }
 
-    /// A source that has taken its first look at both colours.
-    async fn watching(&self, query: Query) -> PrometheusSource {
-        let mut source = source(&self.prometheus.url(), 5_000, query);
-        look_until(&mut source, |readings| !kinds(readings).contains(&Some(GapKind::NoData))).await;
-        // Another look, so that no scrape from before the changes to come is still uncounted.
-        look_until(&mut source, |readings| kinds(readings) == [None, None]).await;
-        source
+    fn source(&self, query: Query) -> PrometheusSource {
+        source(self.prometheus.url(), query, by_colour())
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn counts_are_exact_through_new_series_resets_and_outages() {
-    let mut stage = Stage::new().await;
-    let mut source = stage.watching(errors()).await;
-    stage.exporters[0].change(|c| c.good += 70);
-    stage.exporters[1].change(|c| (c.good, c.bad) = (c.good + 40, Some(3)));
-    assert_eq!(count_until(&mut source, [70, 43]).await, [(0, 70), (3, 43)], "a new series counts fully");
-    // The process starts anew: its counters fall.
-    stage.exporters[1].change(|c| (c.good, c.bad) = (5, Some(2)));
-    assert_eq!(count_until(&mut source, [0, 7]).await[1], (2, 7), "after a reset it counts from zero");
-    // Prometheus is away and comes back: nothing is lost and nothing counted twice.
-    stage.prometheus.stop();
-    let gone = look(&mut source).await;
-    assert_eq!(kinds(&gone), [Some(GapKind::Refused); 2], "{gone:?}");
-    stage.exporters[0].change(|c| c.good += 11);
-    stage.prometheus.start_again();
-    assert_eq!(count_until(&mut source, [11, 0]).await[0], (0, 11));
+/// Polls a source like the daemon does, and adds up what it gives.
+struct Observer {
+    source: PrometheusSource,
+    /// Bad and all events for each colour.
+    sums: [(u64, u64); 2],
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_colour_that_stops_is_stale_then_gone_and_the_other_is_still_counted() {
-    let stage = Stage::new().await;
-    let mut source = stage.watching(errors()).await;
-    stage.exporters[1].change(|c| c.down = true);
-    let alone = |readings: &[Reading; 2]| matches!(readings, [Reading::Counts { .. }, Reading::Gap(gap)] if matches!(gap.kind, GapKind::Stale | GapKind::NoData));
-    look_until(&mut source, alone).await;
-    stage.exporters[0].change(|c| c.good += 9);
-    assert_eq!(count_until(&mut source, [9, 0]).await[0], (0, 9));
-    stage.exporters[1].change(|c| (c.down, c.good) = (false, 1_004));
-    assert_eq!(count_until(&mut source, [0, 4]).await[1], (0, 4), "it goes on where it was");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn histograms_and_values() {
-    let stage = Stage::new().await;
-    let mut source_of_buckets =
-        stage.watching(Query::Histogram { buckets: "took_bucket{ {{labels}} }".into() }).await;
-    stage.exporters[1].change(|c| (c.good, c.slow) = (c.good + 6, 2));
-    let readings = look_until(&mut source_of_buckets, |readings| readings[1].events() > 0).await;
-    assert_eq!(readings[1], Reading::histogram(vec![0.1], vec![6, 2]).unwrap());
-    assert_eq!(readings[0], Reading::histogram(vec![0.1], vec![0, 0]).unwrap());
-
-    stage.exporters[0].change(|c| c.cpu = 0.25);
-    let mut values =
-        source(&stage.prometheus.url(), 5_000, Query::Value { query: "avg(cpu{ {{labels}} })".into() });
-    let is = |wanted: [f64; 2]| move |readings: &[Reading; 2]| *readings == wanted.map(Reading::Value);
-    look_until(&mut values, is([0.25, 0.0])).await;
-    let mut nothing =
-        source(&stage.prometheus.url(), 5_000, Query::Value { query: "nosuch{ {{labels}} }".into() });
-    assert_eq!(kinds(&look(&mut nothing).await), [Some(GapKind::NoData); 2]);
-    let ratio = Query::Value { query: "sum(cpu{ {{labels}} }) / sum(cpu{ {{labels}} } * 0)".into() };
-    let mut nan = source(&stage.prometheus.url(), 5_000, ratio);
-    let [_, green] = look(&mut nan).await;
-    assert!(matches!(&green, Reading::Gap(gap) if gap.detail.contains("NaN")), "{green:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn trying_out_names_what_is_there_and_what_is_wrong() {
-    let stage = Stage::new().await;
-    let mut good = stage.watching(errors()).await;
-    assert_eq!(good.try_out().await.unwrap(), ["it, blue: 1 series", "it, green: 1 series"]);
-    let wrong = Query::Counters { bad: "x{".into(), total: "requests_total{ {{labels}}".into() };
-    let said = source(&stage.prometheus.url(), 5_000, wrong.clone()).try_out().await.unwrap_err();
-    assert!(said[0].contains("parse error"), "{said:?}");
-    let readings = look(&mut source(&stage.prometheus.url(), 5_000, wrong)).await;
-    assert_eq!(kinds(&readings), [Some(GapKind::Malformed); 2]);
-}
-
-/// Both readings' gap after one answer of a server.
-async fn answered(response: ResponseTemplate) -> Gap {
-    let server = MockServer::start().await;
-    Mock::given(any()).respond_with(response).mount(&server).await;
-    let [blue, green] = look(&mut source(&server.uri(), 300, errors())).await;
-    assert_eq!(blue, green);
-    let Reading::Gap(gap) = blue else { panic!("{blue:?}") };
-    gap
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_bad_answer_is_a_gap_with_its_reason() {
-    let late = answered(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
-    assert_eq!((late.kind, late.detail.as_str()), (GapKind::TimedOut, "after 300 ms"));
-    let json = |status, body| ResponseTemplate::new(status).set_body_json(body);
-    for (response, words) in [
-        (ResponseTemplate::new(500).set_body_string("oh no"), "500"),
-        (ResponseTemplate::new(401), "401"),
-        (ResponseTemplate::new(200).set_body_raw("{\"status\": \"succ", "application/json"), "EOF"),
-        (
-            json(400, json!({"status": "error", "errorType": "bad_data", "error": "parse error: no"})),
-            "parse error: no",
-        ),
-        (
-            json(200, json!({"status": "success", "data": {"resultType": "vector", "result": []}})),
-            "no selector",
-        ),
-    ] {
-        let gap = answered(response).await;
-        assert_eq!(gap.kind, GapKind::Malformed, "{gap:?}");
-        assert!(gap.detail.contains(words), "`{words}` in {gap:?}");
+impl Observer {
+    fn of(source: PrometheusSource) -> Self {
+        Self { source, sums: [(0, 0); 2] }
     }
-    let huge = answered(ResponseTemplate::new(200).set_body_bytes(vec![b' '; 40 << 20])).await;
-    assert!(huge.kind == GapKind::TimedOut || huge.detail.contains("MiB"), "{huge:?}");
-    let nobody = look(&mut source("http://127.0.0.1:9", 2_000, errors())).await;
-    assert_eq!(kinds(&nobody), [Some(GapKind::Refused); 2]);
+
+    async fn poll(&mut self) -> [Reading; 2] {
+        let samples = self.source.sample().await;
+        let names: Vec<_> = samples.iter().map(|s| (s.check.as_str(), s.colour.as_str())).collect();
+        assert_eq!(names, [("check", "blue"), ("check", "green")]);
+        let readings: Vec<_> = samples.into_iter().map(|s| s.reading).collect();
+        for (sum, reading) in self.sums.iter_mut().zip(&readings) {
+            match reading {
+                Reading::Counts { bad, total } => *sum = (sum.0 + bad, sum.1 + total),
+                Reading::Histogram { counts, .. } => {
+                    *sum = (sum.0 + counts.last().unwrap(), sum.1 + counts.iter().sum::<u64>());
+                }
+                _ => {}
+            }
+        }
+        readings.try_into().unwrap()
+    }
+
+    /// Polls until it is as wished.
+    async fn until(
+        &mut self,
+        wish: &str,
+        met: impl Fn(&[(u64, u64); 2], &[Reading; 2]) -> bool,
+    ) -> [Reading; 2] {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let readings = self.poll().await;
+            if met(&self.sums, &readings) {
+                return readings;
+            }
+            assert!(Instant::now() < end, "not {wish}: {:?}, {readings:?}", self.sums);
+            sleep(TICK).await;
+        }
+    }
+
+    /// Polls until counts of both come, so that both have their base.
+    async fn settled(source: PrometheusSource) -> Self {
+        let mut observer = Self::of(source);
+        let both = |readings: &[Reading; 2]| readings.iter().all(|r| !matches!(r, Reading::Gap(_)));
+        observer.until("settled", |_, readings| both(readings)).await;
+        observer
+    }
+
+    /// Polls until the sums are these, and then until some more scrapes have come, which must add nothing.
+    async fn counts_exactly(&mut self, sums: [(u64, u64); 2]) {
+        self.until("counted", |found, _| (0..2).all(|c| found[c].1 >= sums[c].1)).await;
+        for _ in 0..3 {
+            let counted = |reading: &Reading| !matches!(reading, Reading::Gap(_));
+            self.until("scraped again", |_, readings| readings.iter().any(counted)).await;
+            sleep(TICK).await;
+        }
+        assert_eq!(self.sums, sums);
+    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn too_many_series_are_refused() {
-    let series: Vec<_> = (0..10_001)
-        .map(|i| json!({"metric": {"colour": "blue", "i": i.to_string()}, "values": [[1.0, "1"]]}))
-        .collect();
-    let body = json!({"status": "success", "data": {"resultType": "matrix", "result": series}});
-    let server = MockServer::start().await;
-    Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_json(body)).mount(&server).await;
-    let [blue, _] = look(&mut source(&server.uri(), 20_000, errors())).await;
-    assert!(matches!(&blue, Reading::Gap(gap) if gap.detail.contains("10001 series")), "{blue:?}");
+fn kind(reading: &Reading) -> Option<GapKind> {
+    match reading {
+        Reading::Gap(Gap { kind, .. }) => Some(*kind),
+        _ => None,
+    }
+}
+
+fn detail(reading: &Reading) -> &str {
+    match reading {
+        Reading::Gap(gap) => &gap.detail,
+        other => panic!("a gap expected, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn counts_are_exactly_what_was_served_since_the_first_look() {
+    let world = World::serving(&page(&[("200", 1000), ("500", 7)]), &page(&[("200", 50)])).await;
+    let mut observer = Observer::settled(world.source(ratio())).await;
+    world.blue.set(&page(&[("200", 1017), ("500", 9)]));
+    // Green's first errors come as a series that was not there before.
+    world.green.set(&page(&[("200", 60), ("503", 4)]));
+    observer.counts_exactly([(2, 19), (4, 14)]).await;
+    world.blue.set(&page(&[("200", 1018), ("500", 9), ("502", 1)]));
+    world.green.set(&page(&[("200", 61), ("503", 4)]));
+    observer.counts_exactly([(3, 21), (4, 15)]).await;
+}
+
+#[tokio::test]
+async fn a_process_that_begins_anew_counts_from_zero() {
+    let world = World::serving(&page(&[("200", 1000), ("500", 70)]), &page(&[("200", 50)])).await;
+    let mut observer = Observer::settled(world.source(ratio())).await;
+    world.blue.set(&page(&[("200", 5), ("500", 2)]));
+    observer.counts_exactly([(2, 7), (0, 0)]).await;
+}
+
+#[tokio::test]
+async fn a_series_that_vanishes_adds_nothing_and_is_known_when_it_is_back() {
+    let both = page(&[("200", 1000), ("500", 70)]);
+    let world = World::serving(&both, &page(&[("200", 50)])).await;
+    let mut observer = Observer::settled(world.source(ratio())).await;
+    world.blue.set(&page(&[("200", 1010)]));
+    observer.counts_exactly([(0, 10), (0, 0)]).await;
+    world.blue.set(&page(&[("200", 1010), ("500", 73)]));
+    observer.counts_exactly([(3, 13), (0, 0)]).await;
+}
+
+#[tokio::test]
+async fn colours_that_differ_in_more_than_one_label_are_asked_one_by_one() {
+    let world = World::serving(&page(&[("200", 10)]), &page(&[("200", 10), ("500", 1)])).await;
+    let labels = colours(&[("colour", "blue"), ("tier", "a")], &[("colour", "green"), ("tier", "b")]);
+    let mut observer = Observer::settled(source(world.prometheus.url(), ratio(), labels)).await;
+    world.blue.set(&page(&[("200", 15)]));
+    world.green.set(&page(&[("200", 20), ("500", 4)]));
+    observer.counts_exactly([(0, 5), (3, 13)]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_not_reached_and_nothing_is_lost_when_it_is_back() {
+    let mut world = World::serving(&page(&[("200", 100)]), &page(&[("200", 100)])).await;
+    let mut observer = Observer::settled(world.source(ratio())).await;
+    world.prometheus.stop();
+    let readings = observer.poll().await;
+    assert_eq!(readings.each_ref().map(kind), [Some(GapKind::Refused); 2], "{readings:?}");
+    assert!(observer.source.try_out().await.unwrap_err()[0].contains("source not reached"));
+    world.blue.set(&page(&[("200", 120), ("500", 3)]));
+    world.green.set(&page(&[("200", 130)]));
+    world.prometheus.start().await;
+    observer.counts_exactly([(3, 23), (0, 30)]).await;
+}
+
+#[tokio::test]
+async fn a_colour_that_is_no_longer_scraped_becomes_stale_and_catches_up() {
+    let mut world = World::serving(&page(&[("200", 100)]), &page(&[("200", 100)])).await;
+    let mut observer = Observer::settled(world.source(ratio())).await;
+    world.green.stop().await;
+    world.blue.set(&page(&[("200", 110)]));
+    let stale = |reading: &Reading| kind(reading) == Some(GapKind::Stale);
+    let readings = observer.until("stale", |_, readings| stale(&readings[1])).await;
+    assert!(detail(&readings[1]).contains("s old, scraped every"), "{readings:?}");
+    // The other colour goes on alone.
+    observer.until("blue alone", |sums, readings| sums[0].1 == 10 && stale(&readings[1])).await;
+    world.green.set(&page(&[("200", 105), ("500", 1)]));
+    world.green.start().await;
+    observer.counts_exactly([(0, 10), (1, 6)]).await;
+}
+
+#[tokio::test]
+async fn without_series_there_is_no_data_and_a_colour_that_appears_is_counted_from_then() {
+    let world = World::serving(&page(&[("200", 100)]), "up_to_nothing 1\n").await;
+    let mut observer = Observer::of(world.source(ratio()));
+    observer
+        .until("blue alone", |_, readings| {
+            kind(&readings[0]).is_none() && kind(&readings[1]) == Some(GapKind::NoData)
+        })
+        .await;
+    let lines = observer.source.try_out().await.unwrap();
+    assert!(lines[0].starts_with("check `check`, blue: 1 series in total, 0 of them bad"), "{lines:?}");
+    assert!(lines[1].contains("green: no data") && lines[1].contains("not running yet?"), "{lines:?}");
+    world.green.set(&page(&[("200", 500)]));
+    observer.until("both", |_, readings| readings.iter().all(|r| kind(r).is_none())).await;
+    world.green.set(&page(&[("200", 503)]));
+    observer.counts_exactly([(0, 0), (0, 3)]).await;
+}
+
+/// A page with a histogram: events up to 0.1, up to 0.5, and all.
+fn durations(up_to: [u64; 3]) -> String {
+    let buckets = ["0.1", "0.5", "+Inf"].iter().zip(up_to);
+    let lines = buckets.map(|(le, n)| format!("duration_seconds_bucket{{le=\"{le}\"}} {n}\n"));
+    lines.collect::<Vec<_>>().concat()
+}
+
+#[tokio::test]
+async fn histograms_are_differenced_bucket_by_bucket() {
+    let world = World::serving(&durations([10, 20, 30]), &durations([1, 2, 3])).await;
+    let buckets = Query::Histogram { buckets: "duration_seconds_bucket{{{labels}}}".into() };
+    let mut observer = Observer::settled(world.source(buckets)).await;
+    world.blue.set(&durations([15, 29, 40]));
+    // Green began anew: every bucket counts in full, also the one that stands higher than before.
+    world.green.set(&durations([2, 2, 2]));
+    let shape =
+        |bounds: &[f64], counts: &[u64]| Reading::histogram(bounds.to_vec(), counts.to_vec()).unwrap();
+    let expected = [shape(&[0.1, 0.5], &[5, 4, 1]), shape(&[0.1, 0.5], &[2, 0, 0])];
+    let mut found = [None, None];
+    let end = Instant::now() + PATIENCE;
+    while found.iter().any(Option::is_none) && Instant::now() < end {
+        for (found, reading) in found.iter_mut().zip(observer.poll().await) {
+            if reading.events() > 0 {
+                *found = Some(reading);
+            }
+        }
+        sleep(TICK).await;
+    }
+    assert_eq!(found, expected.map(Some));
+    observer.counts_exactly([(1, 10), (0, 2)]).await;
+}
+
+#[tokio::test]
+async fn an_expression_gives_one_number_for_each_colour() {
+    let pages =
+        ["load{cpu=\"0\"} 1\nload{cpu=\"1\"} 2\nidle 0\n", "load{cpu=\"0\"} 3\nload{cpu=\"1\"} 4\nidle 0\n"];
+    let world = World::serving(pages[0], pages[1]).await;
+    let mut sums = Observer::of(world.source(value("sum(load{{{labels}}})")));
+    let both = [Reading::Value(3.0), Reading::Value(7.0)];
+    sums.until("values", |_, readings| *readings == both).await;
+    assert_eq!(sums.source.try_out().await.unwrap()[1], "check `check`, green: value 7");
+
+    let found = Observer::of(world.source(value("load{{{labels}}}"))).poll().await;
+    assert!(detail(&found[0]).contains("2 values") && detail(&found[1]).contains("aggregate"), "{found:?}");
+    let found = Observer::of(world.source(value("sum(idle{{{labels}}} / idle{{{labels}}})"))).poll().await;
+    assert!(detail(&found[0]).contains("NaN when there is no traffic"), "{found:?}");
+    let found = Observer::of(world.source(value("sum(absence{{{labels}}})"))).poll().await;
+    assert_eq!(found.each_ref().map(kind), [Some(GapKind::NoData); 2], "{found:?}");
+}
+
+#[tokio::test]
+async fn a_query_that_the_server_does_not_understand_is_quoted() {
+    let world = World::serving("", "").await;
+    for query in ["sum(load{{{labels}}}", "nonsense(load{{{labels}}})"] {
+        let found = Observer::of(world.source(value(query))).poll().await;
+        assert_eq!(found.each_ref().map(kind), [Some(GapKind::Malformed); 2], "{found:?}");
+        assert!(
+            detail(&found[0]).contains("bad_data") && detail(&found[0]).contains("parse error"),
+            "{found:?}"
+        );
+    }
+    let aggregated = Query::Counters { bad: "sum(a{{{labels}}})".into(), total: "sum(b{{{labels}}})".into() };
+    let mut source = world.source(aggregated);
+    let failures = source.try_out().await.unwrap_err();
+    assert!(failures[0].contains("only allowed for vector selectors"), "{failures:?}");
+    // Neither colour has a series, so the name is probably wrong.
+    let failures = world.source(ratio()).try_out().await.unwrap_err();
+    assert!(failures[0].contains("blue: no data: no series"), "{failures:?}");
 }

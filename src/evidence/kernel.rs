@@ -14,6 +14,9 @@
 
 use statrs::function::gamma::ln_gamma;
 
+/// Up to here the product of single draws is faster than three lnΓ, and far from underflow: each factor is above 10⁻⁸.
+const PRODUCT_MAX: f64 = 32.0;
+
 /// From here on Stirling's series with six terms is exact to a double.
 const STIRLING_FROM: f64 = 10.0;
 
@@ -29,7 +32,20 @@ pub fn log_kernel(k: f64, n: f64, odds: f64, rho: f64) -> f64 {
     }
     let s = (1.0 - rho) / rho;
     let (a, b) = (theta * s, rest * s);
+    if n <= PRODUCT_MAX {
+        return (rising(a, k, s, 0.0) * rising(b, n - k, s, k)).ln();
+    }
     ln_beta(k + a, n - k + b) - ln_beta(a, b)
+}
+
+/// Π (x+j) / (s+from+j) over j below `count`: the beta-binomial as Pólya's urn, draw by draw.
+fn rising(x: f64, count: f64, s: f64, from: f64) -> f64 {
+    let (mut product, mut j) = (1.0, 0.0);
+    while j < count {
+        product *= (x + j) / (s + from + j);
+        j += 1.0;
+    }
+    product
 }
 
 /// ln B(p, q) for positive p and q.

@@ -95,11 +95,9 @@ impl Check {
         let traffic = !self.spec.probe && !matches!(self.spec.kind, CheckKind::Value(_));
         self.presence.observe(pair, at, weight, traffic);
         self.evidence.kind_mut().observe(pair, at);
-        if self.convicted.is_none() {
+        if self.convicted.is_none() && self.evidence.kind().convicts(thresholds.harm) {
             let measure = self.evidence.kind().measure(thresholds.alpha);
-            if measure.charges.iter().any(|charge| charge.convicts(thresholds.harm)) {
-                self.convicted = Some(self.harm_words(&measure, thresholds));
-            }
+            self.convicted = Some(self.harm_words(&measure, thresholds));
         }
     }
 

@@ -167,6 +167,12 @@ impl Measurement for Latency {
         }
     }
 
+    fn convicts(&self, threshold: f64) -> bool {
+        let over = |limit: &AtLimit| limit.own.log_e_over(limit.spec.share) >= threshold;
+        self.quantiles.iter().any(|at| at.comparison.log_e_harm() >= threshold)
+            || self.limit.as_ref().is_some_and(over)
+    }
+
     fn ways(&self) -> u32 {
         u32::try_from(self.quantiles.len())
             .unwrap_or(u32::MAX)

@@ -72,6 +72,9 @@ pub trait Measurement {
     /// What is known at this moment. `alpha` is for the confidence sequence.
     fn measure(&self, alpha: f64) -> Measure;
 
+    /// Whether any charge convicts at this threshold: the same as asking `measure`, without its words.
+    fn convicts(&self, threshold: f64) -> bool;
+
     /// In how many ways it can convict, by chance.
     fn ways(&self) -> u32;
 }

@@ -219,6 +219,13 @@ impl Measurement for Ratio {
         }
     }
 
+    fn convicts(&self, threshold: f64) -> bool {
+        let Self { spec, comparison, own } = self;
+        let over = |margin: Option<f64>| margin.map(|margin| own.log_e_over(margin));
+        (comparison.log_e_harm() >= threshold && over(spec.floor).is_none_or(|log_e| log_e >= threshold))
+            || over(spec.limit).is_some_and(|log_e| log_e >= threshold)
+    }
+
     fn ways(&self) -> u32 {
         1 + u32::from(self.spec.limit.is_some())
     }

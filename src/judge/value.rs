@@ -154,6 +154,10 @@ impl Measurement for Value {
         }
     }
 
+    fn convicts(&self, threshold: f64) -> bool {
+        self.measure(0.5).charges.iter().any(|charge| charge.convicts(threshold))
+    }
+
     fn ways(&self) -> u32 {
         if self.spec.direction == Direction::Either { 2 } else { 1 }
     }

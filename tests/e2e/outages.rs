@@ -15,7 +15,7 @@ async fn without_prometheus_the_release_holds_and_goes_on_when_it_is_back() {
     let reason = blind["reason"].as_str().unwrap_or_default();
     assert!(reason.contains("not reached"), "{reason}");
     let weight = stage.haproxy_weights();
-    stage.prometheus.start_again();
+    stage.prometheus.start().await;
     let end = stage.watch();
     assert_eq!(end.exit, 0, "{end:?}");
     assert_ne!(weight, stage.haproxy_weights());

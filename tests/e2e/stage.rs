@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::haproxy::Haproxy;
 use crate::load::Load;
 use crate::process::{self, Process};
-use crate::prometheus::Prometheus;
+use crate::prometheus::{Prometheus, Target};
 
 /// Requests a second through HAProxy.
 const LOAD_PER_SECOND: u32 = 200;
@@ -156,13 +156,19 @@ impl Since<'_> {
     }
 }
 
+#[allow(dead_code, reason = "shared with the benchmark")]
 impl Stage {
     /// Builds the stage and waits until everything on it works.
     pub fn start(plan: Plan, blue: Faults, green: Faults) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let colours = [colour("blue", blue), colour("green", green)];
         let addresses = [0, 1].map(|index: usize| colours[index].1.clone());
-        let prometheus = Prometheus::start(&[("blue", &addresses[0]), ("green", &addresses[1])]);
+        let labels = [[("colour", "blue")], [("colour", "green")]];
+        let targets = [0, 1].map(|index: usize| Target {
+            address: addresses[index].parse().expect("host:port"),
+            labels: &labels[index],
+        });
+        let prometheus = block_on(Prometheus::scraping(&targets, "1s"));
         let haproxy = Haproxy::start(&format!(
             "backend shop\n balance roundrobin\n server blue1 {} weight 100\n server green1 {} weight 0\n",
             addresses[0], addresses[1]
@@ -336,6 +342,11 @@ impl Stage {
         let said = self.daemon.as_ref().map(|daemon| daemon.said.lock().unwrap().clone());
         panic!("waited in vain for: {what}\ndaemon's log:\n{log}\nverdicts:\n{said:#?}");
     }
+}
+
+/// Runs a future to its end from a test's own thread.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
 }
 
 /// A colour's process and its `host:port`.

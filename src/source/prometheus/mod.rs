@@ -1,206 +1,166 @@
-//! Prometheus and what speaks its HTTP API.
+//! Samples from a Prometheus HTTP API.
 //!
-//! Counts come from raw scrapes: a range selector asked as an instant query gives every sample with the server's own
-//! time of the scrape, so a stale scrape is a gap and not a zero, and increments are exact. `labels` asks for both
-//! colours at once where it can, `ask` talks to the server, `series` differences counters, `freshness` knows what is
-//! late, `counted` puts both colours together, `buckets` makes histograms.
+//! A tick asks the server for its own time first, and then every query of every check at that one moment.
+//! Counters and buckets are fetched as raw samples (`selector[range]`), never as `rate()` or `increase()`: the judge
+//! needs whole events, and Prometheus' own functions extrapolate. A sample carries the moment of its scrape, and only
+//! those moments say what is new, what is late and what has ended.
+//!
+//! The way of an answer, each step in its own file:
+//!
+//! | file | says |
+//! |---|---|
+//! | `labels` | `{{labels}}` → PromQL; one query for both colours where their labels allow it |
+//! | `ask` | one HTTP exchange within the deadline; what fails becomes a gap |
+//! | `series` | the answer → series of whole counts |
+//! | `histogram` | buckets → counts between bounds |
+//! | `watch` | what was added to each series since it was last counted |
+//! | `tally` | a ratio's two queries, or a histogram, for one colour |
+//! | `pairing` | when both colours' counts are given |
+//! | `check` | one check of the rules from its queries to its readings |
+//!
+//! Everything but `ask`, `check` and this file is pure.
 
 mod ask;
-mod buckets;
-mod counted;
-mod freshness;
+mod check;
+mod histogram;
 mod labels;
+mod pairing;
 mod series;
-
-use std::time::Duration;
+mod tally;
+mod watch;
 
 use async_trait::async_trait;
-use futures::future::join_all;
-use prometheus_http_query::Client;
+use futures::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
+use self::ask::Api;
+use self::check::{Answers, Check, Moment, describe};
+pub use self::labels::BadQuery;
 use super::Source;
 use crate::rules::model::{ColourRule, PrometheusRule, Query};
 use crate::sample::{Colour, Gap, GapKind, Reading, Sample};
-use counted::{ByColour, Counted};
-use labels::Selection;
 
-/// Raw scrapes are asked for this far back: several scrapes at every usual interval. What was counted before is
-/// remembered, so a longer outage loses nothing but the resets within it.
-const WINDOW_S: u64 = 120;
+/// Checks that are asked at the same time, each with at most two queries under way.
+///
+/// Prometheus evaluates 20 queries at once by default and queues the rest; other users are to have most of that.
+const CHECKS_AT_ONCE: usize = 4;
 
-/// A client could not be made for the address.
+/// Why a source cannot be made from its rules.
 #[derive(Debug, thiserror::Error)]
-#[error("no client for {url}: {why}")]
-pub struct BadServer {
-    url: String,
-    why: String,
+pub enum BadPrometheus {
+    /// A query cannot be asked for two colours.
+    #[error(transparent)]
+    Query(#[from] BadQuery),
+    /// The address is not one to ask at.
+    #[error(
+        "`{url}` is not the address of a Prometheus server: use `http://host:port` or `https://host/path`"
+    )]
+    Address {
+        /// As in the rules.
+        url: url::Url,
+    },
 }
 
-/// A Prometheus server with the checks that ask it.
+/// Samples from a Prometheus HTTP API.
 pub struct PrometheusSource {
-    client: Client,
-    timeout: Duration,
+    api: Api,
     colours: [Colour; 2],
     checks: Vec<Check>,
 }
 
-struct Check {
-    name: String,
-    ask: Ask,
-    counted: Counted,
-}
-
-/// What is asked, with the labels filled in.
-enum Ask {
-    Counters { total: Selected, bad: Selected },
-    Histogram(Selected),
-    Value([String; 2]),
-}
-
-/// A selector for both colours.
-struct Selected {
-    query: String,
-    selection: Selection,
-}
-
 impl PrometheusSource {
-    /// Prepares the queries; nothing is asked yet.
+    /// A source for `checks` (name and query of each), in the order in which its samples come.
+    ///
+    /// Make one for each release or keep it over several: what it remembers are the counters' last values, no samples.
     ///
     /// # Errors
-    /// When the address is not one that HTTP can reach.
+    /// When the address is not HTTP, the colours' labels do not tell them apart, or a query has no `{{labels}}`.
     pub fn new(
         rule: &PrometheusRule,
         checks: Vec<(String, Query)>,
         colours: [ColourRule; 2],
         client: reqwest::Client,
-    ) -> Result<Self, BadServer> {
-        let client = Client::from(client, rule.url.as_str())
-            .map_err(|error| BadServer { url: rule.url.to_string(), why: error.to_string() })?;
-        let selection = labels::select(&colours);
-        let selected = |query: String| Selected { query, selection: selection.clone() };
-        let prepared = |query| match query {
-            Query::Counters { bad, total } => Ask::Counters { total: selected(total), bad: selected(bad) },
-            Query::Histogram { buckets } => Ask::Histogram(selected(buckets)),
-            Query::Value { query } => {
-                Ask::Value(labels::apart(&colours).map(|labels| labels::fill(&query, &labels)))
-            }
-        };
+    ) -> Result<Self, BadPrometheus> {
+        let address = || BadPrometheus::Address { url: rule.url.clone() };
+        if !matches!(rule.url.scheme(), "http" | "https") {
+            return Err(address());
+        }
+        labels::check_colours(&colours)?;
+        let checks: Result<_, _> =
+            checks.into_iter().map(|(name, query)| Check::new(name, &query, &colours)).collect();
         Ok(Self {
-            client,
-            timeout: Duration::from_millis(rule.timeout_ms),
-            checks: (checks.into_iter())
-                .map(|(name, query)| Check { name, ask: prepared(query), counted: Counted::default() })
-                .collect(),
+            api: Api::new(&rule.url, client, rule.timeout_ms).map_err(|_| address())?,
+            checks: checks?,
             colours: colours.map(|rule| rule.colour),
         })
     }
-}
 
-impl Selected {
-    /// Both colours' raw scrapes.
-    async fn scrapes(&self, client: &Client) -> Result<ByColour, Gap> {
-        match &self.selection {
-            Selection::Together { matchers, .. } => {
-                let series = ask::ask_scrapes(client, &labels::fill(&self.query, matchers), WINDOW_S).await?;
-                Ok(counted::split(series, &self.selection))
-            }
-            Selection::Apart(matchers) => {
-                let [first, second] = matchers.each_ref().map(|matchers| labels::fill(&self.query, matchers));
-                let (first, second) = futures::future::try_join(
-                    ask::ask_scrapes(client, &first, WINDOW_S),
-                    ask::ask_scrapes(client, &second, WINDOW_S),
-                )
-                .await?;
-                Ok([first, second])
-            }
-        }
+    /// Asks every check at one moment, in order; the windows reach back as far as `window_ms` says.
+    async fn ask_all(
+        &self,
+        now_ms: i64,
+        deadline: Instant,
+        window_ms: impl Fn(&Check) -> u64,
+    ) -> Vec<Answers> {
+        let moment = Moment { now_ms, deadline };
+        let asked: Vec<_> =
+            self.checks.iter().map(|check| check.fetch(&self.api, moment, window_ms(check))).collect();
+        stream::iter(asked).buffered(CHECKS_AT_ONCE).collect().await
+    }
+
+    /// The same gap for everything.
+    fn blank(&self, gap: &Gap) -> Vec<Sample> {
+        let readings = || [0, 1].map(|_| Reading::Gap(gap.clone()));
+        self.checks.iter().flat_map(|check| samples(check, &self.colours, readings())).collect()
     }
 }
 
-impl Check {
-    async fn readings(&mut self, client: &Client) -> [Reading; 2] {
-        match &self.ask {
-            Ask::Counters { total, bad } => {
-                let asked = async {
-                    // In this order: whatever `bad` counts, `total` has the same scrape.
-                    let total = total.scrapes(client).await?;
-                    Ok::<_, Gap>((total, bad.scrapes(client).await?))
-                };
-                match asked.await {
-                    Ok((total, bad)) => self.counted.readings(&total, Some(&bad), Instant::now()),
-                    Err(gap) => both(&gap),
-                }
-            }
-            Ask::Histogram(buckets) => match buckets.scrapes(client).await {
-                Ok(buckets) => self.counted.readings(&buckets, None, Instant::now()),
-                Err(gap) => both(&gap),
-            },
-            Ask::Value(queries) => {
-                let [first, second] = queries.each_ref().map(|query| ask::ask_number(client, query));
-                let (first, second) = futures::future::join(first, second).await;
-                [first, second].map(|value| value.map_or_else(Reading::Gap, Reading::Value))
-            }
-        }
-    }
-}
-
-fn both(gap: &Gap) -> [Reading; 2] {
-    [Reading::Gap(gap.clone()), Reading::Gap(gap.clone())]
+fn samples(check: &Check, colours: &[Colour; 2], readings: [Reading; 2]) -> Vec<Sample> {
+    let each = colours.iter().zip(readings);
+    let each =
+        each.map(|(colour, reading)| Sample { check: check.name.clone(), colour: colour.clone(), reading });
+    each.collect()
 }
 
 #[async_trait]
 impl Source for PrometheusSource {
     async fn sample(&mut self) -> Vec<Sample> {
-        let Self { client, timeout, colours, checks } = self;
-        let late = Gap { kind: GapKind::TimedOut, detail: format!("after {} ms", timeout.as_millis()) };
-        let asked = checks.iter_mut().map(|check| async {
-            let readings = tokio::time::timeout(*timeout, check.readings(client)).await;
-            (check.name.clone(), readings.unwrap_or_else(|_| both(&late)))
+        let deadline = self.api.deadline();
+        let now_ms = match self.api.now_ms(deadline).await {
+            Ok(now_ms) => now_ms,
+            Err(gap) => return self.blank(&gap),
+        };
+        let answers = self.ask_all(now_ms, deadline, |check| check.window_ms(now_ms)).await;
+        let settled = self.checks.iter_mut().zip(answers).flat_map(|(check, answers)| {
+            let readings = check.settle(now_ms, &answers);
+            samples(check, &self.colours, readings)
         });
-        let mut samples = Vec::new();
-        for (check, readings) in join_all(asked).await {
-            for (colour, reading) in colours.iter().zip(readings) {
-                samples.push(Sample { check: check.clone(), colour: colour.clone(), reading });
-            }
-        }
-        samples
+        settled.collect()
     }
 
     async fn try_out(&mut self) -> Result<Vec<String>, Vec<String>> {
-        let (mut said, mut failed) = (Vec::new(), Vec::new());
-        for check in &self.checks {
-            let tried = tokio::time::timeout(self.timeout, try_check(check, &self.client)).await;
-            let tried = tried.unwrap_or_else(|_| {
-                [0, 1].map(|_| Err(format!("no answer in {} ms", self.timeout.as_millis())))
-            });
-            for (colour, result) in self.colours.iter().zip(tried) {
-                match result {
-                    Ok(words) => said.push(format!("{}, {colour}: {words}", check.name)),
-                    Err(words) => failed.push(format!("{}, {colour}: {words}", check.name)),
+        let deadline = self.api.deadline();
+        let now_ms = match self.api.now_ms(deadline).await {
+            Ok(now_ms) => now_ms,
+            Err(gap) => return Err(vec![gap.to_string()]),
+        };
+        let answers = self.ask_all(now_ms, deadline, |_| pairing::WINDOW_MAX_MS).await;
+        let (mut lines, mut failures) = (Vec::new(), Vec::new());
+        for (check, answers) in self.checks.iter().zip(answers) {
+            let told = describe(now_ms, &answers);
+            // One colour without series may just not be running; both without are a mistake in the query.
+            let running = told.iter().any(Result::is_ok);
+            for (colour, told) in self.colours.iter().zip(told) {
+                let line = |text: &str| format!("check `{}`, {colour}: {text}", check.name);
+                match told {
+                    Ok(text) => lines.push(line(&text)),
+                    Err(gap) if running && gap.kind == GapKind::NoData => {
+                        lines.push(line(&format!("{gap} (not running yet?)")));
+                    }
+                    Err(gap) => failures.push(line(&gap.to_string())),
                 }
             }
         }
-        if failed.is_empty() { Ok(said) } else { Err(failed) }
-    }
-}
-
-/// Asks once, without remembering anything.
-async fn try_check(check: &Check, client: &Client) -> [Result<String, String>; 2] {
-    let selected = match &check.ask {
-        Ask::Counters { total, .. } => total,
-        Ask::Histogram(buckets) => buckets,
-        Ask::Value(queries) => {
-            let [first, second] = queries.each_ref().map(|query| ask::ask_number(client, query));
-            let (first, second) = futures::future::join(first, second).await;
-            return [first, second].map(|value| value.map(|v| v.to_string()).map_err(|gap| gap.to_string()));
-        }
-    };
-    match selected.scrapes(client).await {
-        Err(gap) => [Err(gap.to_string()), Err(gap.to_string())],
-        Ok(series) => series.map(|series| match series.len() {
-            0 => Err(format!("no series match `{}`", selected.query)),
-            n => Ok(format!("{n} series")),
-        }),
+        if failures.is_empty() { Ok(lines) } else { Err(failures) }
     }
 }
