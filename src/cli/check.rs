@@ -45,6 +45,9 @@ struct Answer {
 pub async fn check(args: CheckArgs) -> Result<Exit, Failed> {
     let Loaded { files, diagnostics, rendered } = rule_files::load(&args.rules)?;
     let valid = !diagnostics.iter().any(|d| d.severity == Severity::Error);
+    if valid {
+        rule_files::one_file_per_service(&files)?;
+    }
     let mut live = Vec::new();
     if args.live && valid {
         for file in &files {

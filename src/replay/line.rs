@@ -126,7 +126,9 @@ pub fn read<'a>(
     let line: Line = serde_json::from_str(text)?;
     let at = line.at;
     match line {
-        Line { weight: Some(weight), check: None, colour: None, .. } => return Ok((at, Said::Weight(weight))),
+        Line { weight: Some(weight), check: None, colour: None, .. } => {
+            return Ok((at, Said::Weight(weight)));
+        }
         Line { weight: Some(_), .. } => {
             return Err(LineError::Sense("`weight` needs a line of its own, without a check".into()));
         }
