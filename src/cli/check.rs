@@ -104,15 +104,22 @@ async fn ask(file: &RuleFile) -> Vec<Answer> {
     match sources {
         Err(error) => answers.push(answer("sources", false, vec![error.to_string()])),
         Ok(sources) => {
-            for mut source in sources {
+            for (part, mut source) in asked(&file.rules).zip(sources) {
                 answers.push(match source.try_out().await {
-                    Ok(said) => answer("source", true, said),
-                    Err(said) => answer("source", false, said),
+                    Ok(said) => answer(&part, true, said),
+                    Err(said) => answer(&part, false, said),
                 });
             }
         }
     }
     answers
+}
+
+/// The sources that [`parts::sources`] makes, by name: those that a check asks.
+fn asked(rules: &Rules) -> impl Iterator<Item = String> {
+    let has_check = |index| rules.checks.iter().any(|check| check.source == index);
+    let named = rules.sources.iter().enumerate().filter(move |(index, _)| has_check(*index));
+    named.map(|(_, rule)| format!("source {}", rule.name))
 }
 
 async fn ask_router(name: &str, rules: &Rules) -> Answer {
