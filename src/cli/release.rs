@@ -153,11 +153,16 @@ async fn status(client: &ApiClient, service: Option<&str>, json: bool) -> Result
 /// Prints verdicts until the release ends. A daemon that is restarted in between is waited for.
 async fn watch(client: &ApiClient, service: &str, release: Option<&str>, json: bool) -> Result<Exit, Failed> {
     let mut release = release.map(str::to_owned);
+    // One that was never there is not waited for.
+    client.status(service).await.map_err(failed)?;
     let mut reconnects = 0;
     loop {
         match watch_once(client, service, &mut release, json).await {
             Ok(Some(exit)) => return Ok(exit),
             Ok(None) | Err(CallError::Unreached { .. }) if reconnects < RECONNECTS_MAX => {
+                if reconnects == 0 {
+                    eprintln!("the daemon has gone; waiting for it to be started again");
+                }
                 reconnects += 1;
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
