@@ -8,7 +8,7 @@ use super::exit::{Exit, Failed};
 use super::place::person;
 use super::{OutputArgs, StateArgs, table};
 use crate::api::client::{ApiClient, CallError};
-use crate::daemon::request::{Accepted, ServiceStatus};
+use crate::daemon::request::{Accepted, Refusal, ServiceStatus};
 use crate::daemon::verdict_log::pretty;
 use crate::release::event::Command;
 use crate::release::verdict::Happening;
@@ -186,9 +186,16 @@ async fn watch_once(
     // First the stream, then the status: so no verdict falls between them.
     let mut verdicts = client.verdicts(service).await?;
     let status = client.status(service).await?;
+    if let Some(watched) = release.as_deref()
+        && status.release.as_ref().is_none_or(|now| now.release != watched)
+    {
+        // It ended while nobody was connected, and a daemon remembers only what it ended itself.
+        return Err(CallError::Refused(Refusal::new(format!(
+            "release {watched} is over; `assize explain {watched}` tells how it ended"
+        ))));
+    }
     if let Some(now) = &status.release {
-        let same = release.as_deref().is_none_or(|release| release == now.release);
-        if let (true, Some(outcome)) = (same, now.outcome) {
+        if let Some(outcome) = now.outcome {
             if !json {
                 println!("{} has ended: {}", now.release, now.reason);
             }
