@@ -99,6 +99,7 @@ async fn play(args: &DemoArgs, dir: &StateDir) -> Result<Exit, Failed> {
     // With `--json` the log speaks for itself.
     let screen = (!args.json).then(|| Screen::new(args.fault, entrance, &socket, plain));
     let exit = follow(&handle, &mut verdicts, screen).await;
+    shared.log.flush().await;
     drop(load);
     api.abort();
     exit
