@@ -43,8 +43,7 @@ async fn every_verdict_is_written_before_the_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_daemon_does_not_start_and_does_not_disturb_the_first() {
     let stage = Stage::start("").await;
-    let state = stage.state();
-    stage.run(&[]).wait().exits(1).complains(text(&state)).complains("another");
+    stage.run(&[]).wait().exits(1).complains(text(&stage.state())).complains("another");
     // Nor with a state directory of its own at the first one's socket.
     let other = stage.path("other");
     let beside = stage.run(&["--state-dir", text(&other), "--socket", text(&stage.socket())]);

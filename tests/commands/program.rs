@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::process;
 
 /// Nothing that these tests start or wait for takes longer, also on a slow machine with other tests beside it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a command printed and how it ended.
 #[derive(Debug)]

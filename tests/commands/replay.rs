@@ -45,6 +45,12 @@ fn assert_fields(line: &Value) {
     }
 }
 
+/// When it was decided, in whole seconds, as these samples have them.
+fn seconds(decision: &Value) -> u64 {
+    let at = decision["at"].as_f64().unwrap();
+    format!("{at}").parse().unwrap_or_else(|_| panic!("no tick of the samples: {decision}"))
+}
+
 fn reason(decision: &Value) -> &str {
     decision["reason"].as_str().unwrap()
 }
@@ -55,12 +61,11 @@ fn a_healthy_candidate_is_promoted() {
     let last = decision(&output);
     assert_eq!(last["decision"], "promote");
     assert_eq!(last["check"], "errors", "the check that was hardest to satisfy");
-    let at = last["at"].as_f64().unwrap();
-    assert!(at < 500.0 && at % 5.0 == 0.0, "before the end, at a tick: {at}");
+    let at = seconds(&last);
+    assert!(at < 500 && at.is_multiple_of(5), "before the end, at a tick: {at}");
     let check = &last["checks"][0];
     assert_eq!(check["standing"], "healthy");
-    let ticks = (at / 5.0).round();
-    assert_eq!(check["candidate"]["n"].as_f64().unwrap(), ticks * 1000.0, "what came up to the decision");
+    assert_eq!(check["candidate"]["n"], at / 5 * 1000, "what came up to the decision");
     assert!(check["log_e_healthy"].as_f64() >= check["threshold_healthy"].as_f64());
 }
 
@@ -69,9 +74,8 @@ fn a_harmful_candidate_is_reverted_at_the_tick_that_proves_it() {
     let output = replay("", &Samples::new().errors(1, 10, 2, 2).errors(11, 100, 2, 30)).exits(10);
     let last = decision(&output);
     assert_eq!((&last["decision"], &last["check"]), (&json!("revert"), &json!("errors")));
-    let at = last["at"].as_f64().unwrap();
-    assert!((55.0..=100.0).contains(&at), "{last}");
-    assert_eq!(at % 5.0, 0.0);
+    let at = seconds(&last);
+    assert!((55..=100).contains(&at) && at.is_multiple_of(5), "{last}");
     assert!(reason(&last).contains("errors") && reason(&last).contains("tolerance 1.5"), "{last}");
 }
 
@@ -96,14 +100,16 @@ fn the_end_of_the_samples_without_proof_is_undecided() {
 #[test]
 fn the_last_tick_counts_too() {
     let all = Samples::new().errors(1, 100, 2, 2);
-    let at = decision(&replay("", &all))["at"].as_f64().unwrap();
-    let up_to = |at: f64| {
-        let before = |line: &&str| serde_json::from_str::<Value>(line).unwrap()["at"].as_f64() <= Some(at);
-        Samples(all.0.lines().filter(before).map(|line| format!("{line}\n")).collect())
+    let at = seconds(&decision(&replay("", &all)));
+    let up_to = |at: u64| {
+        let lines = all.0.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .filter(|line| line["at"].as_u64() <= Some(at))
+            .fold(Samples::default(), |kept, line| kept.line(&line))
     };
     let last = decision(&replay("", &up_to(at)).exits(0));
-    assert_eq!(last["at"], at, "the file ends with the deciding tick");
-    replay("", &up_to(at - 5.0)).exits(11);
+    assert_eq!(seconds(&last), at, "the file ends with the deciding tick");
+    replay("", &up_to(at - 5)).exits(11);
 }
 
 #[test]
@@ -147,10 +153,9 @@ fn moments_are_printed_as_they_were_given() {
         },
     );
     let last = decision(&replay("", &samples).exits(0));
-    let seconds = decision(&replay("", &Samples::new().errors(1, 100, 2, 2)))["at"].as_f64().unwrap();
-    let printed: jiff::Timestamp = last["at"].as_str().unwrap().parse().unwrap();
-    let start: jiff::Timestamp = "2026-11-23T07:00:00Z".parse().unwrap();
-    assert_eq!((printed - start).total(jiff::Unit::Second).unwrap(), seconds, "the same tick either way");
+    let same = seconds(&decision(&replay("", &Samples::new().errors(1, 100, 2, 2))));
+    let same = format!("2026-11-23T07:{:02}:{:02}.000Z", same / 60, same % 60);
+    assert_eq!(last["at"], same, "the same tick either way");
     assert_eq!(last["weight"], 25);
 }
 
@@ -266,17 +271,10 @@ limit = 0.2
 fn a_probe_by_samples() {
     let run = |green: u64| {
         let (good, other) = (json!({"bad": 0, "total": 3}), json!({"bad": green, "total": 3}));
-        let samples = Samples::new().errors(1, 100, 2, 2);
-        let probes = Samples::default().ticks(1, 100, "home", &good, &other);
-        // By time, as a recording has them: both checks of a tick at the same moment.
-        let (mut errors, mut home) = (samples.0.lines(), probes.0.lines());
-        let mut merged = format!("{}\n", errors.next().unwrap());
-        while let (Some(a), Some(b), Some(c), Some(d)) =
-            (errors.next(), errors.next(), home.next(), home.next())
-        {
-            merged += &format!("{a}\n{b}\n{c}\n{d}\n");
-        }
-        Case::new(&rules("", &format!("{ERRORS}{HOME}")), &Samples(merged)).replay(&[])
+        let samples = (1..=100).fold(Samples::new(), |samples, tick| {
+            samples.errors(tick, tick, 2, 2).ticks(tick, tick, "home", &good, &other)
+        });
+        Case::new(&rules("", &format!("{ERRORS}{HOME}")), &samples).replay(&[])
     };
     let healthy = decision(&run(0).exits(0));
     assert_eq!(healthy["checks"].as_array().unwrap().len(), 2);

@@ -8,7 +8,8 @@ use crate::samples::{Case, ERRORS, Samples, replay, rules};
 /// Two good ticks and then this as line 6.
 fn refused(line: &str, says: &str) {
     let mut samples = Samples::new().errors(1, 2, 2, 2);
-    samples.0 += &format!("{line}\n");
+    samples.0 += line;
+    samples.0.push('\n');
     let output = replay("", &samples.errors(3, 100, 2, 2)).exits(2).complains("line 6: ").complains(says);
     assert!(output.stderr.contains("samples.jsonl"), "{output:?}");
     assert!(!output.stdout.contains("\"event\":\"decision\""), "no decision on a broken file: {output:?}");

@@ -66,7 +66,8 @@ impl Samples {
     }
 
     pub fn line(mut self, line: &Value) -> Self {
-        self.0 += &format!("{line}\n");
+        self.0 += &line.to_string();
+        self.0.push('\n');
         self
     }
 
