@@ -16,7 +16,7 @@
 
 pub mod client;
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
 use axum::body::{Body, Bytes};
@@ -87,8 +87,8 @@ pub fn routes(services: Services) -> Router {
         .with_state(services)
 }
 
-/// Listens on a unix socket. A socket file that a dead daemon left behind is replaced: the state directory's lock,
-/// which the caller holds, says that no other daemon is alive there.
+/// Listens on a unix socket. A socket file that a dead daemon left behind is replaced; anything else that is there,
+/// or a socket on which another daemon answers (with a state directory of its own), is left alone.
 ///
 /// # Errors
 /// When the path cannot be listened on: with the path and the remedy.
@@ -96,9 +96,9 @@ pub fn listen(path: &Path) -> Result<UnixListener, String> {
     let context = |error: std::io::Error| {
         format!("cannot listen on {}: {error}; choose another place with --socket", path.display())
     };
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(context(error)),
-        _ => {}
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path).map_err(context)?;
     }
     let listener = UnixListener::bind(path).map_err(context)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(context)?;

@@ -45,6 +45,9 @@ struct Answer {
 pub async fn check(args: CheckArgs) -> Result<Exit, Failed> {
     let Loaded { files, diagnostics, rendered } = rule_files::load(&args.rules)?;
     let valid = !diagnostics.iter().any(|d| d.severity == Severity::Error);
+    if valid {
+        rule_files::one_file_per_service(&files)?;
+    }
     let mut live = Vec::new();
     if args.live && valid {
         for file in &files {
@@ -101,15 +104,22 @@ async fn ask(file: &RuleFile) -> Vec<Answer> {
     match sources {
         Err(error) => answers.push(answer("sources", false, vec![error.to_string()])),
         Ok(sources) => {
-            for mut source in sources {
+            for (part, mut source) in asked(&file.rules).zip(sources) {
                 answers.push(match source.try_out().await {
-                    Ok(said) => answer("source", true, said),
-                    Err(said) => answer("source", false, said),
+                    Ok(said) => answer(&part, true, said),
+                    Err(said) => answer(&part, false, said),
                 });
             }
         }
     }
     answers
+}
+
+/// The sources that [`parts::sources`] makes, by name: those that a check asks.
+fn asked(rules: &Rules) -> impl Iterator<Item = String> {
+    let has_check = |index| rules.checks.iter().any(|check| check.source == index);
+    let named = rules.sources.iter().enumerate().filter(move |(index, _)| has_check(*index));
+    named.map(|(_, rule)| format!("source {}", rule.name))
 }
 
 async fn ask_router(name: &str, rules: &Rules) -> Answer {

@@ -83,8 +83,33 @@ pub enum ColourChoice {
 }
 
 /// Runs the command line that the process was started with.
+///
+/// A reader of standard output that goes away (`assize explain | head -1`) ends it with exit code 1 and without a word:
+/// `println!` can only panic then, and unwinding still puts away what a command has made.
 #[must_use]
 pub fn main() -> Exit {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !tells_of_closed_output(panic.payload()) {
+            usual(panic);
+        }
+    }));
+    std::panic::catch_unwind(command).unwrap_or_else(|payload| {
+        if tells_of_closed_output(payload.as_ref()) {
+            return Exit::Other;
+        }
+        std::panic::resume_unwind(payload)
+    })
+}
+
+/// The words are those of the standard library.
+fn tells_of_closed_output(payload: &dyn std::any::Any) -> bool {
+    payload
+        .downcast_ref::<String>()
+        .is_some_and(|text| text.starts_with("failed printing to stdout: Broken pipe"))
+}
+
+fn command() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -95,7 +120,9 @@ pub fn main() -> Exit {
     };
     match cli.command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "assize", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "assize", &mut script);
+            print!("{}", String::from_utf8_lossy(&script));
             Exit::Done
         }
         Command::Check(args) => in_runtime(check::check(args)),

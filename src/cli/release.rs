@@ -8,7 +8,7 @@ use super::exit::{Exit, Failed};
 use super::place::person;
 use super::{OutputArgs, StateArgs, table};
 use crate::api::client::{ApiClient, CallError};
-use crate::daemon::request::{Accepted, ServiceStatus};
+use crate::daemon::request::{Accepted, Refusal, ServiceStatus};
 use crate::daemon::verdict_log::pretty;
 use crate::release::event::Command;
 use crate::release::verdict::Happening;
@@ -154,11 +154,16 @@ async fn status(client: &ApiClient, service: Option<&str>, json: bool) -> Result
 /// Prints verdicts until the release ends. A daemon that is restarted in between is waited for.
 async fn watch(client: &ApiClient, service: &str, release: Option<&str>, json: bool) -> Result<Exit, Failed> {
     let mut release = release.map(str::to_owned);
+    // One that was never there is not waited for.
+    client.status(service).await.map_err(failed)?;
     let mut reconnects = 0;
     loop {
         match watch_once(client, service, &mut release, json).await {
             Ok(Some(exit)) => return Ok(exit),
             Ok(None) | Err(CallError::Unreached { .. }) if reconnects < RECONNECTS_MAX => {
+                if reconnects == 0 {
+                    eprintln!("the daemon has gone; waiting for it to be started again");
+                }
                 reconnects += 1;
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -182,9 +187,16 @@ async fn watch_once(
     // First the stream, then the status: so no verdict falls between them.
     let mut verdicts = client.verdicts(service).await?;
     let status = client.status(service).await?;
+    if let Some(watched) = release.as_deref()
+        && status.release.as_ref().is_none_or(|now| now.release != watched)
+    {
+        // It ended while nobody was connected, and a daemon remembers only what it ended itself.
+        return Err(CallError::Refused(Refusal::new(format!(
+            "release {watched} is over; `assize explain {watched}` tells how it ended"
+        ))));
+    }
     if let Some(now) = &status.release {
-        let same = release.as_deref().is_none_or(|release| release == now.release);
-        if let (true, Some(outcome)) = (same, now.outcome) {
+        if let Some(outcome) = now.outcome {
             if !json {
                 println!("{} has ended: {}", now.release, now.reason);
             }

@@ -68,14 +68,15 @@ fn judge(
     let mut samples = BufReader::with_capacity(1 << 16, samples);
     let mut line = String::new();
     let name = args.samples.display();
-    loop {
+    for number in 1_u64.. {
         line.clear();
+        let fault = |what: &dyn std::fmt::Display| Failed::usage(format!("{name}: line {number}: {what}"));
         let read = (&mut samples).take(LINE_BYTES_MAX as u64 + 1).read_line(&mut line);
         match read {
-            Err(error) => return Err(Failed::usage(format!("cannot read {name}: {error}"))),
+            Err(error) => return Err(fault(&format_args!("cannot be read: {error}"))),
             Ok(0) => break,
             Ok(n) if n > LINE_BYTES_MAX => {
-                return Err(Failed::usage(format!("{name}: a line is longer than {LINE_BYTES_MAX} bytes")));
+                return Err(fault(&format_args!("is longer than {LINE_BYTES_MAX} bytes")));
             }
             Ok(_) => {}
         }

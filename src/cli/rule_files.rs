@@ -89,7 +89,8 @@ fn read(path: &Path) -> Result<String, Failed> {
     std::fs::read_to_string(path).map_err(|e| failed(&e))
 }
 
-fn one_file_per_service(files: &[RuleFile]) -> Result<(), Failed> {
+/// The daemon takes one file per service.
+pub fn one_file_per_service(files: &[RuleFile]) -> Result<(), Failed> {
     for (index, file) in files.iter().enumerate() {
         let same = |other: &&RuleFile| other.rules.service == file.rules.service;
         if let Some(other) = files[..index].iter().find(same) {

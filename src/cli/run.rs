@@ -59,6 +59,8 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failed> {
         result = signals(&args, &services, &shared) => result,
     };
     systemd::stopping();
+    services.shutdown().await;
+    shared.log.flush().await;
     let _ = std::fs::remove_file(&socket);
     result.map(|()| Exit::Done)
 }

@@ -67,6 +67,12 @@ impl Services {
         Ok(())
     }
 
+    /// Lets the requests end that are under way through routers inside the daemon; bounded by those routers.
+    pub async fn shutdown(&self) {
+        let handles = self.all();
+        futures::future::join_all(handles.values().map(|handle| handle.router.shutdown())).await;
+    }
+
     /// Hands changed rules to their services and starts services that are new. A service whose file is gone goes on
     /// until the daemon is restarted: taking its judge away in the middle of a release would be worse.
     pub async fn reload(&self, rules: Vec<Rules>, shared: &Shared) {

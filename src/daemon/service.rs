@@ -26,6 +26,7 @@ use crate::probe::Prober;
 use crate::release::effect::Effect;
 use crate::release::event::{Command, Event};
 use crate::release::verdict::Verdict;
+use crate::router::Router;
 use crate::rules::model::Rules;
 use crate::sample::{Tick, Timestamp};
 use crate::source::Source;
@@ -68,6 +69,8 @@ pub struct ServiceHandle {
     pub verdicts: broadcast::Sender<Arc<Verdict>>,
     /// When its task last went round, in milliseconds since the epoch: for the watchdog.
     pub alive: Arc<AtomicI64>,
+    /// Its router, to be shut down with the daemon.
+    pub router: Arc<dyn Router>,
 }
 
 /// A service's task.
@@ -131,8 +134,9 @@ impl Service {
         if let Some(unfinished) = unfinished {
             service.resume(unfinished).await.map_err(|e| context(&e))?;
         }
+        let router = service.router.router.clone();
         tokio::spawn(service.run());
-        Ok(ServiceHandle { requests: request_sender, verdicts, alive })
+        Ok(ServiceHandle { requests: request_sender, verdicts, alive, router })
     }
 
     async fn run(mut self) {

@@ -5,12 +5,18 @@
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use crate::judge::report::Standing;
 use crate::release::verdict::{Decision, Verdict};
 
 /// So many entries wait for a slow reader; past that they are dropped here (the journal has them) and counted.
 const WAITING_MAX: usize = 1_024;
+
+/// A reader that has not taken the last lines by then does not read any more.
+const FLUSH_TIME_LIMIT: Duration = Duration::from_secs(1);
 
 /// How verdicts are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -25,8 +31,15 @@ pub enum LogFormat {
 /// The writing end. Cheap to clone.
 #[derive(Clone)]
 pub struct VerdictLog {
-    lines: SyncSender<String>,
+    entries: SyncSender<Entry>,
     format: LogFormat,
+}
+
+/// What the writing thread takes in.
+enum Entry {
+    Line(String),
+    /// Answered when everything before it is written.
+    Flush(oneshot::Sender<()>),
 }
 
 impl VerdictLog {
@@ -35,16 +48,30 @@ impl VerdictLog {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(format: LogFormat, mut out: Box<dyn Write + Send>) -> std::io::Result<Self> {
-        let (lines, inbox) = sync_channel::<String>(WAITING_MAX);
+        let (entries, inbox) = sync_channel::<Entry>(WAITING_MAX);
         std::thread::Builder::new().name("verdict-log".into()).spawn(move || {
-            for line in inbox {
-                // A closed pipe ends the writing, not the daemon: the journal has every verdict.
-                if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
-                    return;
+            for entry in inbox {
+                match entry {
+                    // A closed pipe ends the writing, not the daemon: the journal has every verdict.
+                    Entry::Line(line) if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() => {
+                        return;
+                    }
+                    Entry::Line(_) => {}
+                    Entry::Flush(written) => {
+                        let _ = written.send(());
+                    }
                 }
             }
         })?;
-        Ok(Self { lines, format })
+        Ok(Self { entries, format })
+    }
+
+    /// Waits until everything said so far is written, at most a second: before the process ends.
+    pub async fn flush(&self) {
+        let (written, answer) = oneshot::channel();
+        if self.entries.try_send(Entry::Flush(written)).is_ok() {
+            let _ = tokio::time::timeout(FLUSH_TIME_LIMIT, answer).await;
+        }
     }
 
     /// Writes one verdict, without waiting.
@@ -53,7 +80,7 @@ impl VerdictLog {
             LogFormat::Json => serde_json::to_string(verdict).unwrap_or_default(),
             LogFormat::Pretty => pretty(verdict),
         };
-        if let Err(TrySendError::Full(_)) = self.lines.try_send(line) {
+        if let Err(TrySendError::Full(_)) = self.entries.try_send(Entry::Line(line)) {
             tracing::warn!("the verdict log's reader is slow; a line was left out, `assize explain` has it");
         }
     }

@@ -8,9 +8,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// A request that takes longer has been given up by its user. Longer than the demo's `silent_after`: requests that
-/// are given up count as slow, and a silent candidate is to be found silent.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A request that takes longer has been given up by its user. That counts as a slow answer, so it must be longer than
+/// a silent candidate takes to be found out (warm-up and `silent_after` of the rules), or it is found slow instead.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// So many requests wait at most; more are not sent (a hanging candidate must not eat the machine).
 const IN_FLIGHT_MAX: usize = 1_000;

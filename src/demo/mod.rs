@@ -95,8 +95,11 @@ async fn play(args: &DemoArgs, dir: &StateDir) -> Result<Exit, Failed> {
     let load = load::Load::start(entrance, LOAD_PER_SECOND);
     let mut verdicts = handle.verdicts.subscribe();
     start_release(&handle).await?;
-    let screen = Screen::new(args.fault, entrance, &socket, args.plain || !std::io::stdout().is_terminal());
-    let exit = follow(args, &handle, &mut verdicts, screen).await;
+    let plain = args.plain || !std::io::stdout().is_terminal();
+    // With `--json` the log speaks for itself.
+    let screen = (!args.json).then(|| Screen::new(args.fault, entrance, &socket, plain));
+    let exit = follow(&handle, &mut verdicts, screen).await;
+    shared.log.flush().await;
     drop(load);
     api.abort();
     exit
@@ -152,29 +155,30 @@ fn gone() -> Failed {
 
 /// Shows what happens until the release ends.
 async fn follow(
-    args: &DemoArgs,
     handle: &ServiceHandle,
     verdicts: &mut broadcast::Receiver<Arc<Verdict>>,
-    mut screen: Screen,
+    mut screen: Option<Screen>,
 ) -> Result<Exit, Failed> {
     let mut redraw = tokio::time::interval(Duration::from_millis(250));
     loop {
         tokio::select! {
             verdict = verdicts.recv() => {
                 let Ok(verdict) = verdict else { continue };
-                if !args.json {
+                if let Some(screen) = &mut screen {
                     screen.verdict(&verdict);
                 }
                 if verdict.event == Happening::Ended {
                     break;
                 }
             }
-            _ = redraw.tick(), if !args.json => screen.draw(&status(handle).await?),
+            _ = redraw.tick() => if let Some(screen) = &mut screen {
+                screen.draw(&status(handle).await?);
+            },
         }
     }
     let end = status(handle).await?;
     let outcome = end.release.as_ref().and_then(|release| release.outcome);
-    if !args.json {
+    if let Some(mut screen) = screen {
         screen.end(&end);
     }
     Ok(outcome.map_or(Exit::Other, Exit::from))

@@ -125,8 +125,14 @@ pub fn read<'a>(
 ) -> Result<(At, Said), LineError> {
     let line: Line = serde_json::from_str(text)?;
     let at = line.at;
-    if let (Some(weight), None) = (line.weight, &line.check) {
-        return Ok((at, Said::Weight(weight)));
+    match line {
+        Line { weight: Some(weight), check: None, colour: None, .. } => {
+            return Ok((at, Said::Weight(weight)));
+        }
+        Line { weight: Some(_), .. } => {
+            return Err(LineError::Sense("`weight` needs a line of its own, without a check".into()));
+        }
+        _ => {}
     }
     let (Some(check), Some(colour)) = (line.check.clone(), line.colour.clone()) else {
         return Err(LineError::Sense("a line needs `weight`, or `check` and `colour`".into()));
@@ -225,6 +231,7 @@ mod tests {
             (r#"{"at": 5"#, "EOF"),
             (r#"{"at": "soon", "weight": 5}"#, "RFC 3339"),
             (r#"{"at": 5, "weight": 101}"#, "not between 0 and 100"),
+            (r#"{"at": 5, "weight": 5, "colour": "green"}"#, "a line of its own"),
             (r#"{"at": 5, "check": "errors", "colour": "green", "bad": 3}"#, "needs `bad` and `total`"),
             (
                 r#"{"at": 5, "check": "errors", "colour": "green", "bad": 4, "total": 3}"#,

@@ -91,7 +91,7 @@ impl<'a> Replay<'a> {
     #[must_use]
     pub fn new(rules: &'a Rules, live: Option<Colour>) -> Self {
         Self {
-            live: live.unwrap_or_else(|| rules.colours[0].colour.clone()),
+            live: live.unwrap_or_else(|| rules.first_written.clone()),
             judge: Judge::new(rules.judge.clone()),
             rules,
             weight: WEIGHT_UNSAID,

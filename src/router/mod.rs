@@ -58,4 +58,7 @@ pub trait Router: Send + Sync {
 
     /// What the router makes of a weight (its own granularity), as `read` would then tell it of the same colour.
     fn achievable(&self, split: &Split) -> Weight;
+
+    /// The daemon is about to stop: a router that lives in it lets the requests under way end.
+    async fn shutdown(&self) {}
 }

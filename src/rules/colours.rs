@@ -154,6 +154,13 @@ pub(super) fn need_labels(sink: &Sink<'_>, drafts: &Drafts, who: &str) {
     }
 }
 
+/// The colour that comes first in the file.
+pub(super) fn first_written(drafts: &Drafts) -> Read<Colour> {
+    let [first, second] = drafts.as_ref().map_err(|reported| *reported)?;
+    let first = if second.span.start < first.span.start { second } else { first };
+    Ok(first.colour.clone())
+}
+
 /// The colours as the daemon uses them.
 pub(super) fn finish(drafts: Drafts) -> Read<[ColourRule; 2]> {
     let [first, second] =

@@ -143,6 +143,7 @@ fn read(mut root: Section<'_>, text: &str) -> Read<Rules> {
     let planned = planned?;
     Ok(Rules {
         service: service?,
+        first_written: colours::first_written(&colours)?,
         colours: colours::finish(colours)?,
         router: router?,
         sources: sources?,

@@ -15,6 +15,8 @@ pub struct Rules {
     pub service: String,
     /// Exactly two, sorted by name.
     pub colours: [ColourRule; 2],
+    /// The colour that the file names first: live in a replay that is not told otherwise.
+    pub first_written: Colour,
     /// Where traffic is split.
     pub router: RouterRule,
     /// Named sources, sorted by name.

@@ -140,6 +140,10 @@ impl Router for EmbeddedRouter {
     fn achievable(&self, split: &Split) -> Weight {
         split.weight
     }
+
+    async fn shutdown(&self) {
+        Self::shutdown(self).await;
+    }
 }
 
 /// Host and port of a colour's URL.

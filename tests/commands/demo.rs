@@ -1,0 +1,41 @@
+//! `assize demo`: whole releases with nothing but the program.
+
+use std::path::Path;
+
+use crate::program::{Output, Running, command};
+
+/// Runs a demo with a directory for temporary files of its own, which must be empty afterwards.
+fn demo(arguments: &[&str]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = command(&[&["demo"], arguments].concat());
+    command.env("TMPDIR", dir.path());
+    let output = Running::start(command).wait();
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?} is left of {output:#?}");
+    output
+}
+
+#[test]
+fn a_candidate_that_fails_is_reverted() {
+    let output = demo(&["--plain", "--fault", "errors"]).exits(10);
+    assert!(output.stdout.contains("REVERTED: blue has all traffic again."), "{output:#?}");
+    assert!(output.stdout.contains("errors: candidate"), "{output:#?}");
+    assert!(!output.stdout.contains('\x1b'), "plain is without escape codes: {output:#?}");
+    // The router that it told of is gone with it.
+    let front = output.stdout.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
+    assert!(std::net::TcpStream::connect(front).is_err(), "{front} still answers");
+    let socket = output.stdout.split("--socket ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+    assert!(!Path::new(socket).exists(), "{socket}");
+}
+
+#[test]
+fn a_silent_candidate_is_reverted_as_silent_and_json_is_nothing_but_json() {
+    let output = demo(&["--json", "--fault", "silent"]).exits(10);
+    assert_eq!(output.stderr, "");
+    let lines = output.json_lines();
+    assert!(lines.iter().all(|line| line["service"] == "demo"), "{output:#?}");
+    let silent = lines.iter().find(|line| line["event"] == "silent").expect("silence is told");
+    assert_eq!(silent["decision"], "revert");
+    assert!(silent["reason"].as_str().unwrap().contains("silent"), "{silent}");
+    assert_eq!(lines.last().unwrap()["event"], "ended", "{output:#?}");
+}
