@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::cli::exit::{Exit, Failed};
@@ -69,11 +70,15 @@ pub struct DemoArgs {
 /// # Errors
 /// When a port or the temporary directory cannot be had, or there is no verdict in five minutes.
 pub async fn demo(args: DemoArgs) -> Result<Exit, Failed> {
+    let mut terminate = signal(SignalKind::terminate())
+        .map_err(|error| Failed::other(format!("cannot listen for signals: {error}")))?;
     let dir = StateDir::new()?;
+    let stopped = || Err(Failed { exit: Exit::Undecided, message: "stopped".into() });
     tokio::select! {
         result = play(&args, &dir) => result,
         () = tokio::time::sleep(TIME_LIMIT) => Err(Failed::other("the demo did not come to a verdict in five minutes")),
-        _ = tokio::signal::ctrl_c() => Err(Failed { exit: Exit::Undecided, message: "stopped".into() }),
+        _ = tokio::signal::ctrl_c() => stopped(),
+        _ = terminate.recv() => stopped(),
     }
 }
 

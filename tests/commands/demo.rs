@@ -2,14 +2,21 @@
 
 use std::path::Path;
 
-use crate::program::{Output, Running, command};
+use crate::program::{Output, PATIENCE, Running, command};
 
-/// Runs a demo with a directory for temporary files of its own, which must be empty afterwards.
+/// Runs a demo to its end with a directory for temporary files of its own, which must be empty afterwards.
 fn demo(arguments: &[&str]) -> Output {
+    demo_until(arguments, |_| {})
+}
+
+/// The same with something that happens to it on the way.
+fn demo_until(arguments: &[&str], happens: impl Fn(&Running)) -> Output {
     let dir = tempfile::tempdir().unwrap();
     let mut command = command(&[&["demo"], arguments].concat());
     command.env("TMPDIR", dir.path());
-    let output = Running::start(command).wait();
+    let demo = Running::start(command);
+    happens(&demo);
+    let output = demo.wait();
     let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?} is left of {output:#?}");
     output
@@ -38,4 +45,17 @@ fn a_silent_candidate_is_reverted_as_silent_and_json_is_nothing_but_json() {
     assert_eq!(silent["decision"], "revert");
     assert!(silent["reason"].as_str().unwrap().contains("silent"), "{silent}");
     assert_eq!(lines.last().unwrap()["event"], "ended", "{output:#?}");
+}
+
+#[test]
+fn a_demo_that_is_stopped_puts_everything_away() {
+    let output = demo_until(&["--plain"], |demo| {
+        let start = tokio::time::Instant::now();
+        while !demo.stdout().contains("--socket") {
+            assert!(start.elapsed() < PATIENCE, "it does not begin: {}", demo.stderr());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        demo.signal("TERM");
+    });
+    output.exits(11).complains("stopped");
 }
