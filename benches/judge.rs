@@ -4,8 +4,10 @@
 #![allow(missing_docs, reason = "a program")]
 
 use std::hint::black_box;
+use std::sync::Arc;
 
-use assize::evidence::share::{Grid, Share, ShareTable};
+use assize::evidence::kernel::Tally;
+use assize::evidence::share::{RHO, ShareGrid, ShareTable, Weighting};
 use assize::judge::Judge;
 use assize::judge::spec::{CheckKind, CheckSpec, JudgeSpec, RatioSpec};
 use assize::sample::{Pair, Reading, Tick, Timestamp, Weight};
@@ -41,8 +43,9 @@ fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
 
 fn bench(c: &mut Criterion) {
     c.bench_function("share table update, 3 bad of 200", |bencher| {
-        let mut table = ShareTable::new(Grid::ratio(1.5));
-        let share = Share::new(2, 3, 1.0).unwrap_or_else(|error| unreachable!("{error}"));
+        let points = ShareGrid::spread(1.0 / 40.0, 60.0, 44).chain([1.0, 1.5]);
+        let mut table = ShareTable::new(Arc::new(ShareGrid::new(points, &RHO, Weighting::LogNormal(2.0))));
+        let share = Tally::with_odds(2, 3, 1.0).unwrap_or_else(|error| unreachable!("{error}"));
         bencher.iter(|| table.add(black_box(share)));
     });
     c.bench_function("one tick of a ratio check, judged", |bencher| {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::daemon::request::{ReleaseStatus, ServiceStatus};
 use crate::daemon::verdict_log::standing_word;
-use crate::judge::numbers::{grouped, percent, significant};
 use crate::judge::report::{CheckReport, RoleReport};
+use crate::judge::words::{count, percent, significant};
 
 /// A service and its release.
 pub fn status(status: &ServiceStatus) -> String {
@@ -51,9 +51,9 @@ pub fn checks(checks: &[CheckReport]) -> String {
 fn row(check: &CheckReport) -> Vec<String> {
     let ratio = match (check.ratio, check.ratio_low, check.ratio_high) {
         (Some(ratio), Some(low), Some(high)) => {
-            format!("{} ({} to {})", significant(ratio), significant(low), significant(high))
+            format!("{} ({} to {})", significant(ratio, 2), significant(low, 2), significant(high, 2))
         }
-        (Some(ratio), _, _) => significant(ratio),
+        (Some(ratio), _, _) => significant(ratio, 2),
         _ => "-".to_owned(),
     };
     vec![
@@ -70,8 +70,8 @@ fn row(check: &CheckReport) -> Vec<String> {
 fn role(role: &RoleReport) -> String {
     match role.rate {
         None => "-".to_owned(),
-        Some(rate) if role.bad > 0 || rate == 0.0 => format!("{} of {}", percent(rate), grouped(role.n)),
-        Some(value) => significant(value),
+        Some(rate) if role.bad > 0 || rate == 0.0 => format!("{} of {}", percent(rate), count(role.n)),
+        Some(value) => significant(value, 2),
     }
 }
 

@@ -1,101 +1,221 @@
-//! The beta-binomial log-likelihood, accurate where the textbook formula cancels.
+//! The likelihood of one tick's count: beta-binomial, because events come in bursts.
 //!
-//! `k` of `n` given a mean share θ and an intra-tick correlation ρ:
-//!
-//! ```text
-//! s = (1-ρ)/ρ,  a = θ·s,  b = (1-θ)·s
-//! log f = ln B(k+a, n-k+b) - ln B(a, b)      (ρ > 0)
-//!       = k ln θ + (n-k) ln(1-θ)             (ρ = 0)
-//! ```
-//!
-//! The binomial coefficient cancels in every ratio that is made of these and is left out.
-//! With ten million trials lnΓ is of the order of 10⁸ and its differences lose eight digits; so ln B is taken as
-//! lnΓ(p) − [lnΓ(q+p) − lnΓ(q)] with the bracket from Stirling's series (as in TOMS 708, Didonato & Morris 1992).
+//! One bad host or one retry storm gives many bad events at once.
+//! A plain binomial likelihood calls such bursts a regression, so the share of a tick is itself taken as random:
+//! beta distributed about its mean θ with intra-tick correlation ρ.
+//! The binomial coefficient is left out: it cancels in every ratio of likelihoods.
+//! [`super::share`] adds these up over a grid of odds and ρ.
 
-use statrs::function::gamma::ln_gamma;
+use serde::{Deserialize, Serialize};
 
-/// Up to here the product of single draws is faster than three lnΓ, and far from underflow: each factor is above 10⁻⁸.
-const PRODUCT_MAX: f64 = 32.0;
+use super::count_to_float;
+use super::gamma::ln_beta;
 
-/// From here on Stirling's series with six terms is exact to a double.
-const STIRLING_FROM: f64 = 10.0;
+/// Up to so many trials the likelihood is a product of so many factors: faster than gamma functions, and exact.
+const PRODUCT_TRIALS_MAX: u64 = 16;
 
-/// The log-likelihood of `k` of `n` at odds `odds` and correlation `rho`.
-///
-/// `odds`: θ/(1−θ), above 0 and finite. `rho`: 0 to below 1. The result is finite and at most 0.
+/// Below this a running product is turned into its logarithm, long before it underflows.
+const PRODUCT_MIN: f64 = 1e-200;
+
+/// What one tick says: `successes` of `trials`, to be held against a share with the given odds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    successes: u64,
+    trials: u64,
+    odds: f64,
+}
+
+/// A tally that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum BadTally {
+    /// More successes than trials.
+    #[error("{successes} successes of only {trials} trials")]
+    TooMany {
+        /// Claimed.
+        successes: u64,
+        /// Out of.
+        trials: u64,
+    },
+    /// A share outside (0, 1), or odds outside (0, ∞).
+    #[error("a null share must lie strictly between 0 and 1, its odds between 0 and infinity: got {0}")]
+    Share(f64),
+}
+
+impl Tally {
+    /// Counts against a null share `q` in (0, 1).
+    ///
+    /// # Errors
+    /// When there are more successes than trials, or `q` lies outside (0, 1) or is not a number.
+    pub fn new(successes: u64, trials: u64, q: f64) -> Result<Self, BadTally> {
+        if !(q > 0.0 && q < 1.0) {
+            return Err(BadTally::Share(q));
+        }
+        Self::with_odds(successes, trials, q / (1.0 - q))
+    }
+
+    /// Counts against a null share by its odds q/(1−q), positive and finite.
+    ///
+    /// # Errors
+    /// When there are more successes than trials, or the odds are not positive and finite.
+    pub fn with_odds(successes: u64, trials: u64, odds: f64) -> Result<Self, BadTally> {
+        if successes > trials {
+            return Err(BadTally::TooMany { successes, trials });
+        }
+        if !(odds > 0.0 && odds.is_finite()) {
+            return Err(BadTally::Share(odds));
+        }
+        Ok(Self { successes, trials, odds })
+    }
+
+    /// k.
+    #[must_use]
+    pub const fn successes(self) -> u64 {
+        self.successes
+    }
+
+    /// n.
+    #[must_use]
+    pub const fn trials(self) -> u64 {
+        self.trials
+    }
+
+    /// q/(1−q).
+    #[must_use]
+    pub const fn odds(self) -> f64 {
+        self.odds
+    }
+}
+
+/// Both parameters of the beta distribution with mean odds `odds` and s = (1−ρ)/ρ.
 #[must_use]
-#[expect(clippy::many_single_char_names, reason = "the formula's own names")]
-pub fn log_kernel(k: f64, n: f64, odds: f64, rho: f64) -> f64 {
-    let (theta, rest) = (odds / (1.0 + odds), 1.0 / (1.0 + odds));
+pub fn beta_parameters(odds: f64, s: f64) -> (f64, f64) {
+    // θ = o/(1+o) and 1−θ = 1/(1+o); written so that neither is a difference.
+    (s * odds / (1.0 + odds), s / (1.0 + odds))
+}
+
+/// ln f(k | n, θ, ρ) of `successes` in `trials`, with θ given by its odds. `rho` in [0, 1); 0 is the binomial.
+#[must_use]
+pub fn log_kernel(successes: u64, trials: u64, odds: f64, rho: f64) -> f64 {
     if rho <= 0.0 {
-        return k * theta.ln() - (n - k) * odds.ln_1p();
+        return log_binomial(successes, trials, odds);
     }
-    let s = (1.0 - rho) / rho;
-    let (a, b) = (theta * s, rest * s);
-    if n <= PRODUCT_MAX {
-        return (rising(a, k, s, 0.0) * rising(b, n - k, s, k)).ln();
+    let (a, b) = beta_parameters(odds, (1.0 - rho) / rho);
+    if trials <= PRODUCT_TRIALS_MAX {
+        log_product(successes, trials, a, b)
+    } else {
+        log_beta_binomial(successes, trials, a, b, ln_beta(a, b))
     }
-    ln_beta(k + a, n - k + b) - ln_beta(a, b)
 }
 
-/// Π (x+j) / (s+from+j) over j below `count`: the beta-binomial as Pólya's urn, draw by draw.
-fn rising(x: f64, count: f64, s: f64, from: f64) -> f64 {
-    let (mut product, mut j) = (1.0, 0.0);
-    while j < count {
-        product *= (x + j) / (s + from + j);
-        j += 1.0;
+/// [`log_kernel`] where `ln_beta(a, b)` is known already.
+#[must_use]
+pub fn log_kernel_with(successes: u64, trials: u64, (a, b): (f64, f64), ln_beta_ab: f64) -> f64 {
+    if trials <= PRODUCT_TRIALS_MAX {
+        log_product(successes, trials, a, b)
+    } else {
+        log_beta_binomial(successes, trials, a, b, ln_beta_ab)
     }
-    product
 }
 
-/// ln B(p, q) for positive p and q.
-fn ln_beta(p: f64, q: f64) -> f64 {
-    let (p, q) = (p.min(q), p.max(q));
-    if q < STIRLING_FROM {
-        return ln_gamma(p) + ln_gamma(q) - ln_gamma(p + q);
+/// k ln θ + (n−k) ln(1−θ).
+#[must_use]
+pub fn log_binomial(successes: u64, trials: u64, odds: f64) -> f64 {
+    let (k, failures) = (count_to_float(successes), count_to_float(trials - successes));
+    // A count of 0 drops its term whatever its logarithm.
+    let hit = if successes == 0 { 0.0 } else { -k * (1.0 / odds).ln_1p() };
+    hit - failures * odds.ln_1p()
+}
+
+/// lnB(k+a, n−k+b) − lnB(a, b).
+fn log_beta_binomial(successes: u64, trials: u64, a: f64, b: f64, ln_beta_ab: f64) -> f64 {
+    let (k, failures) = (count_to_float(successes), count_to_float(trials - successes));
+    ln_beta(k + a, failures + b) - ln_beta_ab
+}
+
+/// The same as a product of factors of rising factorials: a(a+1)… b(b+1)… / s(s+1)…
+fn log_product(successes: u64, trials: u64, a: f64, b: f64) -> f64 {
+    let (mut log, mut product) = (0.0, 1.0);
+    let s = a + b;
+    for i in 0..trials {
+        let numerator = if i < successes { a + count_to_float(i) } else { b + count_to_float(i - successes) };
+        product *= numerator / (s + count_to_float(i));
+        if product < PRODUCT_MIN {
+            log += product.ln();
+            product = 1.0;
+        }
     }
-    ln_gamma(p) - ln_rising(q, p)
-}
-
-/// lnΓ(q+p) − lnΓ(q) for q of at least [`STIRLING_FROM`] and p above 0, without cancellation.
-fn ln_rising(q: f64, p: f64) -> f64 {
-    (q - 0.5) * (p / q).ln_1p() + p * ((q + p).ln() - 1.0) + stirling(q + p) - stirling(q)
-}
-
-/// lnΓ(x) − [(x−½) ln x − x + ½ ln 2π].
-fn stirling(x: f64) -> f64 {
-    let y = 1.0 / (x * x);
-    (1.0 / 12.0
-        - y * (1.0 / 360.0
-            - y * (1.0 / 1260.0 - y * (1.0 / 1680.0 - y * (1.0 / 1188.0 - y * (691.0 / 360_360.0))))))
-        / x
+    log + product.ln()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn small_cases_by_hand() {
-        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
-        close(log_kernel(0.0, 1.0, 1.0, 0.0), 0.5_f64.ln());
-        // One trial is Bernoulli whatever the correlation.
-        close(log_kernel(1.0, 1.0, 0.25, 0.2), 0.2_f64.ln());
-        // Two trials: θ(θs+1)/(s+1) with θ = 0.2, s = 4.
-        close(log_kernel(2.0, 2.0, 0.25, 0.2), (0.2_f64 * 1.8 / 5.0).ln());
-        close(log_kernel(0.0, 0.0, 3.0, 0.01), 0.0);
+    fn what_cannot_be_is_refused() {
+        assert!(Tally::new(1, 1, 0.5).is_ok());
+        assert!(Tally::new(0, 0, 0.5).is_ok());
+        assert_eq!(Tally::new(2, 1, 0.5), Err(BadTally::TooMany { successes: 2, trials: 1 }));
+        for q in [0.0, 1.0, -0.1, 1.1, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(Tally::new(0, 1, q), Err(BadTally::Share(q)));
+        }
+        assert!(Tally::new(0, 1, f64::NAN).is_err());
+        for odds in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(Tally::with_odds(0, 1, odds).is_err());
+        }
     }
 
     #[test]
-    fn probabilities_of_all_outcomes_sum_to_one() {
-        for (n, odds, rho) in [(7_u32, 0.3, 0.05), (20, 4.0, 0.001), (50, 0.01, 0.2)] {
-            let mut choose = 1.0;
-            let mut total = 0.0;
+    fn matches_the_golden_kernel() {
+        #[derive(serde::Deserialize)]
+        struct Golden {
+            kernel: Vec<Entry>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Entry {
+            k: u64,
+            n: u64,
+            theta: f64,
+            rho: f64,
+            log_kernel: f64,
+        }
+        let golden: Golden =
+            serde_json::from_str(include_str!("../../fixtures/golden/share_test.json")).unwrap();
+        assert_eq!(golden.kernel.len(), 8);
+        for e in golden.kernel {
+            let found = log_kernel(e.k, e.n, e.theta / (1.0 - e.theta), e.rho);
+            let error = (found - e.log_kernel).abs() / e.log_kernel.abs();
+            assert!(error <= 1e-9, "k {} of {}: {found} for {}", e.k, e.n, e.log_kernel);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn product_and_gamma_forms_agree(n in 0..=16_u64, part in 0.0..=1.0_f64, odds in 1e-7..1e3_f64, rho in 0.001..0.5_f64) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 16")]
+            let k = (count_to_float(n) * part) as u64;
+            let (a, b) = beta_parameters(odds, (1.0 - rho) / rho);
+            let product = log_product(k, n, a, b);
+            let gamma = log_beta_binomial(k, n, a, b, ln_beta(a, b));
+            prop_assert!((product - gamma).abs() <= 1e-10 * product.abs().max(1.0), "{product} {gamma}");
+        }
+
+        #[test]
+        fn probabilities_sum_to_one(n in 1..60_u64, odds in 0.01..100.0_f64, rho in 0.0..0.5_f64) {
+            let mut coefficient = 1.0;
+            let mut sum = 0.0;
             for k in 0..=n {
-                total += choose * log_kernel(f64::from(k), f64::from(n), odds, rho).exp();
-                choose *= f64::from(n - k) / f64::from(k + 1);
+                sum += coefficient * log_kernel(k, n, odds, rho).exp();
+                coefficient *= count_to_float(n - k) / count_to_float(k + 1);
             }
-            assert!((total - 1.0).abs() < 1e-10, "{total}");
+            prop_assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+        }
+
+        #[test]
+        fn never_positive_never_infinite(k in 0..1_000_000_u64, more in 0..1_000_000_000_u64, odds in 1e-12..1e12_f64, rho in 0.0..0.9_f64) {
+            let log = log_kernel(k, k + more, odds, rho);
+            prop_assert!(log.is_finite() && log <= 1e-6, "{log}");
         }
     }
 }

@@ -1,266 +1,330 @@
-//! The share test: of `n` trials `k` were successes; is the share larger, or smaller, than a known null share?
+//! The share test: is the share of successes larger, or smaller, than a known null share?
 //!
-//! By universal inference (Wasserman, Ramdas, Balakrishnan 2020), so that neither the size of the effect nor the
-//! burstiness has to be known: the mean likelihood over the alternatives, divided by the largest over the null. The
-//! numerator is one probability distribution for the data and the denominator is at least the likelihood of the true
-//! null member, so the quotient is an e-value. One table of cumulative log-likelihoods over multiples `c` of the null's
-//! odds and correlations ρ answers for every null and every alternative, and gives the confidence sequence.
+//! Nearly everything that can be counted is an instance of it: a rate ratio (bad events of both colours, of which the
+//! candidate's are the successes), a ceiling, a floor, a share of slow requests.
+//! Neither the size of the effect c (a multiple of the null share's odds) nor the burstiness ρ has to be known:
+//! the e-value is the likelihood averaged over alternatives, divided by the likelihood maximised over the null
+//! (universal inference: Wasserman, Ramdas, Balakrishnan 2020).
+//! The numerator is one probability distribution for the data and the denominator is at least the likelihood of the
+//! true null member, so the quotient is an e-value, for every null and every alternative.
+//!
+//! One table of cumulative log-likelihoods over (c, ρ) therefore serves all questions about one stream, and its
+//! confidence sequence too. The likelihood of one tick comes from [`super::kernel`].
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::kernel::log_kernel;
-use super::log_weighted_mean;
-use crate::sample::BadSample;
+use serde::{Deserialize, Serialize};
 
-/// Intra-tick correlations. Proof of harm uses all of them; proof of no harm the first [`RHO_HEALTHY`], because
-/// silence cannot rule out rare large bursts.
+use super::Interval;
+use super::gamma::ln_beta;
+use super::kernel::{Tally, beta_parameters, log_binomial, log_kernel_with};
+
+/// Intra-tick correlations asked about, rising. Harm must be proved against all of them.
 pub const RHO: [f64; 5] = [0.0, 0.001, 0.01, 0.05, 0.2];
 
-/// How many of [`RHO`] proof of no harm uses.
+/// How many of [`RHO`] a proof of harm is held against.
+pub const RHO_HARM: usize = 5;
+
+/// How many of [`RHO`] a proof of health is held against: silence cannot rule out rare large bursts, so with ρ up to
+/// 0.2 a dozen clean ticks would prove nothing, however many requests they held.
 pub const RHO_HEALTHY: usize = 3;
 
-/// Regular points of a grid, beside the margins.
-const POINTS: u32 = 44;
+/// Two multiples closer than this, relatively, are one point of the grid.
+const SAME: f64 = 1e-9;
 
-/// One tick's counts against a known null share, as odds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Share {
-    k: f64,
-    n: f64,
-    odds: f64,
+/// Terms this far below the largest, in logs, no longer change a sum of a few hundred.
+const NEGLIGIBLE: f64 = -45.0;
+
+/// How the alternatives are weighted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Weighting {
+    /// All points alike.
+    Flat,
+    /// A normal in ln c about 0 with this standard deviation: moderate effects are likelier than sixty-fold ones.
+    LogNormal(f64),
 }
 
-impl Share {
-    /// `k` successes of `n` trials, where the null's share has these odds.
-    ///
-    /// # Errors
-    /// When `k` exceeds `n`, or `odds` is not a finite number above 0.
-    #[expect(clippy::cast_precision_loss, reason = "counts of one tick fit a double exactly")]
-    pub fn new(k: u64, n: u64, odds: f64) -> Result<Self, BadSample> {
-        if k > n {
-            return Err(BadSample(format!("{k} successes of only {n} trials")));
-        }
-        if !(odds.is_finite() && odds > 0.0) {
-            return Err(BadSample(format!("null odds of {odds}: the null share must lie between 0 and 1")));
-        }
-        Ok(Self { k: k as f64, n: n as f64, odds })
-    }
-}
-
-/// Multiples of the null's odds with their weights, and the correlations.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Grid {
+/// The points (c, ρ) of a table, and what can be computed from them once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShareGrid {
     multiples: Vec<f64>,
-    log_weights: Vec<f64>,
-    rho: Vec<f64>,
+    rhos: Vec<f64>,
+    weights: Vec<f64>,
+    ln_weights: Vec<f64>,
+    /// Beta parameters at odds 1 and their ln B, per cell with ρ > 0: what a stream with a fixed null share needs.
+    at_even_odds: Vec<(f64, f64, f64)>,
 }
 
-impl Grid {
-    /// Any points with equal weights. Sorted and without repetition; all must be finite and above 0.
-    #[must_use]
-    pub fn new(mut multiples: Vec<f64>, rho: &[f64]) -> Self {
-        multiples.sort_by(f64::total_cmp);
-        multiples.dedup_by(|a, b| same(*a, *b));
-        Self { log_weights: vec![0.0; multiples.len()], multiples, rho: rho.to_vec() }
-    }
-
-    /// For a rate ratio: 1/40 to 60, with 1 and `tolerance` among the points.
+impl ShareGrid {
+    /// A grid over multiples of the odds and intra-tick correlations (each in [0, 1)).
     ///
-    /// Weights are normal in ln c with standard deviation 2: effects near 1 are likelier than sixty-fold ones, and
-    /// this decides faster than equal weights.
+    /// Multiples are sorted; duplicates and what is not a positive finite number are left out.
     #[must_use]
-    pub fn ratio(tolerance: f64) -> Self {
-        let mut multiples = spaced(1.0 / 40.0, 60.0);
-        multiples.extend([1.0, tolerance]);
-        let mut grid = Self::new(multiples, &RHO);
-        grid.log_weights = grid.multiples.iter().map(|c| -0.5 * (c.ln() / 2.0).powi(2)).collect();
-        grid
+    pub fn new(multiples: impl IntoIterator<Item = f64>, rhos: &[f64], weighting: Weighting) -> Self {
+        let mut multiples: Vec<f64> = multiples.into_iter().filter(|c| c.is_finite() && *c > 0.0).collect();
+        multiples.sort_by(f64::total_cmp);
+        multiples.dedup_by(|later, kept| *later <= *kept * (1.0 + SAME));
+        let ln_weights: Vec<f64> = multiples
+            .iter()
+            .map(|c| match weighting {
+                Weighting::Flat => 0.0,
+                Weighting::LogNormal(sd) => -0.5 * (c.ln() / sd).powi(2),
+            })
+            .collect();
+        Self {
+            weights: ln_weights.iter().map(|w| w.exp()).collect(),
+            at_even_odds: multiples
+                .iter()
+                .flat_map(|c| rhos.iter().map(move |rho| cell_parameters(*c, *rho)))
+                .collect(),
+            rhos: rhos.to_vec(),
+            ln_weights,
+            multiples,
+        }
     }
 
-    /// For a rate by itself: the odds of 10⁻⁶ to 0.6, with those of `margins` (floor, limit) among the points.
+    /// `count` points spread evenly in ln c from `low` to `high`, both included.
+    pub fn spread(low: f64, high: f64, count: u32) -> impl Iterator<Item = f64> {
+        let (from, to) = (low.ln(), high.ln());
+        let steps = f64::from(count.max(2) - 1);
+        (0..count).map(move |i| (from + (to - from) * f64::from(i) / steps).exp())
+    }
+
+    /// The multiples c, rising.
     #[must_use]
-    pub fn rate(margins: impl IntoIterator<Item = f64>) -> Self {
-        let mut rates = spaced(1e-6, 0.6);
-        rates.extend(margins);
-        Self::new(rates.into_iter().map(|p| p / (1.0 - p)).collect(), &RHO)
+    pub fn multiples(&self) -> &[f64] {
+        &self.multiples
     }
 
-    /// The index of a point that was put in.
-    fn index(&self, multiple: f64) -> usize {
-        let at = self.multiples.partition_point(|c| *c < multiple);
-        // The point may lie a rounding error to either side.
-        if at > 0 && self.multiples.get(at - 1).is_some_and(|c| same(*c, multiple)) { at - 1 } else { at }
+    /// The points at or above `c`.
+    #[must_use]
+    pub fn at_least(&self, c: f64) -> Range<usize> {
+        self.first(|x| x >= c / (1.0 + SAME))..self.multiples.len()
+    }
+
+    /// The points above `c`.
+    #[must_use]
+    pub fn above(&self, c: f64) -> Range<usize> {
+        self.first(|x| x > c * (1.0 + SAME))..self.multiples.len()
+    }
+
+    /// The points at or below `c`.
+    #[must_use]
+    pub fn at_most(&self, c: f64) -> Range<usize> {
+        0..self.above(c).start
+    }
+
+    /// The points below `c`.
+    #[must_use]
+    pub fn below(&self, c: f64) -> Range<usize> {
+        0..self.at_least(c).start
+    }
+
+    fn first(&self, reached: impl Fn(f64) -> bool) -> usize {
+        self.multiples.partition_point(|x| !reached(*x))
     }
 }
 
-fn same(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-12 * a.abs().max(b.abs())
+/// (a, b, ln B(a, b)) at odds c; unused and zero at ρ = 0, where there is no beta distribution.
+fn cell_parameters(c: f64, rho: f64) -> (f64, f64, f64) {
+    if rho <= 0.0 {
+        return (0.0, 0.0, 0.0);
+    }
+    let (a, b) = beta_parameters(c, (1.0 - rho) / rho);
+    (a, b, ln_beta(a, b))
 }
 
-fn spaced(low: f64, high: f64) -> Vec<f64> {
-    let step = (high / low).ln() / f64::from(POINTS - 1);
-    (0..POINTS).map(|i| low * (step * f64::from(i)).exp()).collect()
-}
-
-/// Which points are alternatives and which are the null, and how many correlations are used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is asked of a table: an alternative against a null, each a range of multiples, with the first `rhos` of the
+/// grid's correlations on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    alternatives: Range<usize>,
-    null: Range<usize>,
-    rho: usize,
+    /// Indices from [`ShareGrid::at_least`] and its like.
+    pub alternative: Range<usize>,
+    /// Likewise.
+    pub null: Range<usize>,
+    /// How many of the grid's correlations, from the smallest.
+    pub rhos: usize,
 }
 
-/// The cumulative log-likelihood of everything seen, over a grid. A fixed number of floats; samples are not kept.
-#[derive(Clone, Debug, PartialEq)]
+/// The cumulative log-likelihood of one stream over a grid. A fixed number of floats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShareTable {
-    grid: Arc<Grid>,
-    /// Row by row: all correlations of the first multiple, then of the second.
+    grid: Arc<ShareGrid>,
+    /// By multiple, then by ρ.
     cells: Vec<f64>,
+    /// What the latest tick added to each cell.
+    latest: Vec<f64>,
+    /// Ticks with trials.
+    ticks: u64,
+}
+
+/// One multiple's cells, by ρ.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    pub cells: &'a [f64],
+    pub latest: &'a [f64],
+}
+
+impl<'a> Row<'a> {
+    /// The cells as they were before the latest tick.
+    pub fn before(self) -> impl Iterator<Item = f64> + use<'a> {
+        self.cells.iter().zip(self.latest).map(|(now, step)| now - step)
+    }
 }
 
 impl ShareTable {
-    /// Nothing seen.
+    /// A table that has seen nothing.
     #[must_use]
-    pub fn new(grid: Grid) -> Self {
-        Self { cells: vec![0.0; grid.multiples.len() * grid.rho.len()], grid: Arc::new(grid) }
+    pub fn new(grid: Arc<ShareGrid>) -> Self {
+        let cells = vec![0.0; grid.multiples.len() * grid.rhos.len()];
+        Self { latest: cells.clone(), ticks: 0, grid, cells }
     }
 
-    /// Adds a tick. No trials change nothing.
-    pub fn add(&mut self, share: Share) {
-        if share.n <= 0.0 {
+    /// The points of the table.
+    #[must_use]
+    pub fn grid(&self) -> &ShareGrid {
+        &self.grid
+    }
+
+    /// How many ticks with trials there were.
+    #[must_use]
+    pub const fn ticks(&self) -> u64 {
+        self.ticks
+    }
+
+    /// Takes in one tick. The cell at c holds the odds `tally.odds() * c`. No trials change nothing.
+    pub fn add(&mut self, tally: Tally) {
+        let (k, n) = (tally.successes(), tally.trials());
+        if n == 0 {
             return;
         }
-        let grid = &self.grid;
-        for (row, multiple) in self.cells.chunks_exact_mut(grid.rho.len()).zip(&grid.multiples) {
-            let odds = share.odds * multiple;
-            for (cell, rho) in row.iter_mut().zip(&grid.rho) {
-                *cell += log_kernel(share.k, share.n, odds, *rho);
+        let width = self.grid.rhos.len();
+        // Exactly 1 is how streams with a fixed null share are added; no arithmetic stands behind it.
+        #[expect(clippy::float_cmp, reason = "a marker, not a result")]
+        let even = tally.odds() == 1.0;
+        let rows = self.latest.chunks_exact_mut(width.max(1)).zip(&self.grid.multiples);
+        for (i, (row, c)) in rows.enumerate() {
+            let odds = tally.odds() * c;
+            for (j, (latest, rho)) in row.iter_mut().zip(&self.grid.rhos).enumerate() {
+                *latest = if *rho <= 0.0 {
+                    log_binomial(k, n, odds)
+                } else if even {
+                    let (a, b, ln_beta_ab) = self.grid.at_even_odds[i * width + j];
+                    log_kernel_with(k, n, (a, b), ln_beta_ab)
+                } else {
+                    super::kernel::log_kernel(k, n, odds, *rho)
+                };
             }
         }
-    }
-
-    /// "At least `alternative` times the null's odds, rather than at most `null` times": proof of more.
-    #[must_use]
-    pub fn more(&self, alternative: f64, null: f64) -> Question {
-        let null = 0..self.grid.index(null) + 1;
-        let first = self.grid.index(alternative).max(null.end);
-        Question { alternatives: first..self.grid.multiples.len(), null, rho: self.grid.rho.len() }
-    }
-
-    /// "Less than `null` times the null's odds, rather than that or more": proof of less, with the short ρ grid.
-    #[must_use]
-    pub fn less(&self, null: f64) -> Question {
-        let null = self.grid.index(null);
-        Question {
-            alternatives: 0..null,
-            null: null..self.grid.multiples.len(),
-            rho: RHO_HEALTHY.min(self.grid.rho.len()),
+        self.ticks += 1;
+        for (cell, latest) in self.cells.iter_mut().zip(&self.latest) {
+            *cell += latest;
         }
     }
 
-    /// Any two ranges of points and any number of correlations, for checking against reference values.
-    #[must_use]
-    pub const fn question(alternatives: Range<usize>, null: Range<usize>, rho: usize) -> Question {
-        Question { alternatives, null, rho }
-    }
-
-    /// The log e-value: weighted mean over the alternatives over the maximum of the null.
+    /// ln E: the weighted mean over the alternative divided by the maximum over the null.
+    ///
+    /// An empty alternative or null has nothing to say: 0. Always finite.
     #[must_use]
     pub fn log_e(&self, question: &Question) -> f64 {
-        let null = self.points(question.null.clone(), question.rho).map(|(x, _)| x);
-        let null = null.fold(f64::NEG_INFINITY, f64::max);
-        let mean = log_weighted_mean(self.points(question.alternatives.clone(), question.rho));
-        if null == f64::NEG_INFINITY || mean == f64::NEG_INFINITY { 0.0 } else { mean - null }
-    }
-
-    /// The multiples that the data do not rule out, at every moment with probability at least 1 − `alpha`: all whose
-    /// likelihood, maximised over ρ, exceeds `alpha` times the weighted mean over the grid. Between grid points the
-    /// outer one is given, so that the interval is never too short. `None` when all of the grid is still possible.
-    #[must_use]
-    pub fn interval(&self, alpha: f64) -> Option<(f64, f64)> {
-        let rho = self.grid.rho.len();
-        let bar = alpha.ln() + log_weighted_mean(self.points(0..self.grid.multiples.len(), rho));
-        let best = |row: &[f64]| row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let inside = |row: &[f64]| best(row) > bar;
-        let first = self.cells.chunks_exact(rho).position(inside)?;
-        let last = self.cells.chunks_exact(rho).rposition(inside)?;
-        let end = self.grid.multiples.len() - 1;
-        if first == 0 && last == end {
-            return None;
+        let null = self.log_max(question.null.clone(), question.rhos);
+        let mean = self.log_mean(question.alternative.clone(), question.rhos);
+        match (mean, null) {
+            (Some(mean), Some(null)) => mean - null,
+            _ => 0.0,
         }
-        Some((self.grid.multiples[first.saturating_sub(1)], self.grid.multiples[(last + 1).min(end)]))
     }
 
-    fn points(&self, range: Range<usize>, rho: usize) -> impl Iterator<Item = (f64, f64)> + Clone + '_ {
-        let stride = self.grid.rho.len();
-        range.flat_map(move |i| {
-            let weight = self.grid.log_weights[i];
-            self.cells[i * stride..i * stride + rho].iter().map(move |cell| (*cell, weight))
-        })
+    /// All multiples whose likelihood, maximised over ρ, exceeds `alpha` times the weighted mean over the grid: an
+    /// interval that holds the true one at every moment with probability 1 − `alpha`.
+    ///
+    /// Between two points of the grid the end is placed by prolonging the slope outside of it. The profile is concave
+    /// in ln c, so it lies below that line and the interval is never too short.
+    #[must_use]
+    pub fn confidence(&self, alpha: f64) -> Interval {
+        let all = 0..self.grid.multiples.len();
+        let Some(mean) = self.log_mean(all.clone(), self.grid.rhos.len()) else {
+            return Interval { low: None, high: None };
+        };
+        let bar = mean + alpha.ln();
+        let excess = |i: usize| self.profile(i) - bar;
+        let inside = |i: &usize| excess(*i) > 0.0;
+        let low = all.clone().find(inside).filter(|i| *i > 0);
+        let high = all.clone().rev().find(inside).filter(|i| i + 1 < all.end);
+        Interval {
+            low: low.map(|i| self.crossing(&excess, i - 1, i.checked_sub(2), i)),
+            high: high.map(|i| self.crossing(&excess, i + 1, Some(i + 2).filter(|o| *o < all.end), i)),
+        }
+    }
+
+    /// Where the profile rises through 0 between grid points `excluded` and `included`, seen from `outer` beyond.
+    fn crossing(
+        &self,
+        excess: &impl Fn(usize) -> f64,
+        excluded: usize,
+        outer: Option<usize>,
+        included: usize,
+    ) -> f64 {
+        let at = |i: usize| self.grid.multiples[i].ln();
+        let Some(outer) = outer else {
+            return self.grid.multiples[excluded];
+        };
+        let slope = (excess(excluded) - excess(outer)) / (at(excluded) - at(outer));
+        let step = -excess(excluded) / slope;
+        let whole = at(included) - at(excluded);
+        // A profile that does not rise toward the inside is not concave here: then the excluded point itself.
+        let part = step / whole;
+        if part.is_finite() && part > 0.0 {
+            (at(excluded) + whole * part.min(1.0)).exp()
+        } else {
+            self.grid.multiples[excluded]
+        }
+    }
+
+    /// The log-likelihood at one multiple, maximised over every ρ.
+    fn profile(&self, i: usize) -> f64 {
+        self.log_max(i..i + 1, self.grid.rhos.len()).unwrap_or(f64::MIN)
+    }
+
+    /// Maximum over a range of multiples and the first `rhos` correlations; absent where the range is empty.
+    fn log_max(&self, range: Range<usize>, rhos: usize) -> Option<f64> {
+        self.rows(range).flat_map(|row| row.cells.iter().take(rhos)).copied().reduce(f64::max)
+    }
+
+    /// Log of the weighted mean of the likelihoods; absent where the range is empty or has no weight.
+    pub(super) fn log_mean(&self, range: Range<usize>, rhos: usize) -> Option<f64> {
+        let ln_weights = self.grid.ln_weights.get(range.clone())?;
+        let weighted = || {
+            self.rows(range.clone())
+                .zip(ln_weights)
+                .flat_map(|(row, w)| row.cells.iter().take(rhos).map(move |l| l + w))
+        };
+        let top = weighted().reduce(f64::max)?;
+        let sum: f64 = weighted().map(|l| l - top).filter(|l| *l > NEGLIGIBLE).map(f64::exp).sum();
+        let used = rhos.min(self.grid.rhos.len());
+        let weight = self.grid.weights[range].iter().sum::<f64>() * super::count_to_float(used as u64);
+        (weight > 0.0).then(|| top + (sum / weight).ln())
+    }
+
+    /// ln of each alternative cell's share of the prior, by multiple, then by ρ.
+    pub(super) fn ln_prior(&self, range: &Range<usize>, rhos: usize) -> Vec<f64> {
+        let used = rhos.min(self.grid.rhos.len());
+        let weights = self.grid.weights.get(range.clone()).unwrap_or_default();
+        let all = weights.iter().sum::<f64>() * super::count_to_float(used as u64);
+        weights.iter().flat_map(|w| std::iter::repeat_n((w / all).ln(), used)).collect()
+    }
+
+    pub(super) fn rows(&self, range: Range<usize>) -> impl Iterator<Item = Row<'_>> {
+        let width = self.grid.rhos.len().max(1);
+        self.cells
+            .chunks_exact(width)
+            .zip(self.latest.chunks_exact(width))
+            .skip(range.start)
+            .take(range.len())
+            .map(|(cells, latest)| Row { cells, latest })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn table(ticks: &[(u64, u64, f64)]) -> ShareTable {
-        let mut table = ShareTable::new(Grid::ratio(1.5));
-        for &(k, n, odds) in ticks {
-            table.add(Share::new(k, n, odds).unwrap());
-        }
-        table
-    }
-
-    #[test]
-    fn impossible_shares_cannot_be_made() {
-        for (k, n, odds) in [(2, 1, 1.0), (0, 1, 0.0), (0, 1, -1.0), (0, 1, f64::NAN), (0, 1, f64::INFINITY)]
-        {
-            assert!(Share::new(k, n, odds).is_err(), "{k} of {n} at {odds}");
-        }
-    }
-
-    #[test]
-    fn margins_are_points_of_the_grid() {
-        let grid = Grid::ratio(1.5);
-        assert!(same(grid.multiples[grid.index(1.0)], 1.0));
-        assert!(same(grid.multiples[grid.index(1.5)], 1.5));
-        let grid = Grid::rate([0.01, 0.2]);
-        assert!(same(grid.multiples[grid.index(0.25)], 0.25));
-    }
-
-    #[test]
-    fn without_trials_nothing_is_known() {
-        let table = table(&[(0, 0, 1.0), (0, 0, 0.1)]);
-        assert!(table.log_e(&table.more(1.5, 1.0)).abs() < 1e-12);
-        assert!(table.log_e(&table.less(1.5)).abs() < 1e-12);
-        assert_eq!(table.interval(0.01), None);
-    }
-
-    #[test]
-    fn evidence_points_where_the_data_point() {
-        let harmful = table(&[(30, 33, 1.0); 5]);
-        assert!(harmful.log_e(&harmful.more(1.5, 1.0)) > 5.0);
-        assert!(harmful.log_e(&harmful.less(1.5)) < 0.0);
-        let (low, high) = harmful.interval(0.01).unwrap();
-        assert!(low > 1.0 && low < 10.0 && high >= 10.0, "{low} to {high}");
-        let healthy = table(&[(10, 20, 1.0); 30]);
-        assert!(healthy.log_e(&healthy.less(1.5)) > 3.0);
-        let (low, high) = healthy.interval(0.01).unwrap();
-        assert!(low < 1.0 && high > 1.0 && high < 2.0, "{low} to {high}");
-    }
-
-    proptest! {
-        /// Two ticks of one table or one after the other: the same, and always finite.
-        #[test]
-        fn stays_finite(ticks in prop::collection::vec((0_u64..1_000_000, 0_u64..1_000_000, 1e-4_f64..1e4), 0..20)) {
-            let ticks: Vec<_> = ticks.into_iter().map(|(a, b, odds)| (a.min(b), a.max(b), odds)).collect();
-            let table = table(&ticks);
-            prop_assert!(table.log_e(&table.more(1.5, 1.0)).is_finite());
-            prop_assert!(table.log_e(&table.less(1.5)).is_finite());
-        }
-    }
-}
+mod tests;

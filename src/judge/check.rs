@@ -1,192 +1,227 @@
-//! One check from its readings to its standing and its sentence.
+//! One check: what it sees, what it has proved, and its report.
 
-use super::latency::Latency;
-use super::measure::{Measure, Measurement};
-use super::numbers::{e_value, span};
-use super::presence::{Presence, Sight};
-use super::ratio::Ratio;
-use super::report::{CheckReport, Standing};
-use super::spec::{CheckKind, CheckSpec, JudgeSpec};
-use super::value::Value;
 use crate::sample::{Pair, Timestamp, Weight};
 
-/// An e-value of 1 comes out as a logarithm of so much at the most.
+use super::comparison::{Budget, Comparison, Proof};
+use super::latency::LatencyCheck;
+use super::ratio::RatioCheck;
+use super::report::{CheckReport, Standing};
+use super::sight::{Limits, Look, Moment, Phase, Sight, View};
+use super::spec::{CheckKind, CheckSpec};
+use super::value::ValueCheck;
+use super::words;
+
+/// Log e-values are sums of rounded logarithms: what lies within this of 0 is no evidence.
 const ROUNDING: f64 = 1e-9;
 
-/// Evidence of one check.
+/// One check under judgement.
 #[derive(Clone, Debug)]
-enum Evidence {
-    Ratio(Ratio),
-    Latency(Latency),
-    Value(Box<Value>),
+pub struct Check {
+    name: String,
+    critical: bool,
+    probe: bool,
+    comparison: Kind,
+    sight: Sight,
+    conviction: Option<Conviction>,
 }
 
-impl Evidence {
-    fn kind(&self) -> &dyn Measurement {
-        match self {
-            Self::Ratio(ratio) => ratio,
-            Self::Latency(latency) => latency,
-            Self::Value(value) => value.as_ref(),
-        }
-    }
-
-    fn kind_mut(&mut self) -> &mut dyn Measurement {
-        match self {
-            Self::Ratio(ratio) => ratio,
-            Self::Latency(latency) => latency,
-            Self::Value(value) => value.as_mut(),
-        }
-    }
-}
-
-/// One check under way.
+/// Boxed, because the kinds differ much in size.
 #[derive(Clone, Debug)]
-pub(super) struct Check {
-    spec: CheckSpec,
-    evidence: Evidence,
-    presence: Presence,
-    /// The sentence that convicted. Harm stays.
-    convicted: Option<String>,
+enum Kind {
+    Ratio(Box<RatioCheck>),
+    Latency(Box<LatencyCheck>),
+    Value(Box<ValueCheck>),
 }
 
-/// The thresholds of a release, as logarithms.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Thresholds {
-    pub harm: f64,
-    pub healthy: f64,
-    pub alpha: f64,
-}
-
-/// A check's report with what the finding is made from.
+/// Harm, once proved: it stays.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub struct Conviction {
+    pub at: Timestamp,
+    pub sentence: String,
+}
+
+/// What a check contributes to the finding.
+#[derive(Clone, Debug)]
+pub struct Outcome {
     pub report: CheckReport,
-    pub sight: Sight,
-    /// The candidate had events and there is no evidence for harm.
+    pub view: View,
+    /// Sees, has seen events of the candidate, and has no evidence for harm.
     pub unharmed: bool,
 }
 
 impl Check {
-    pub fn new(spec: CheckSpec) -> Self {
-        let evidence = match spec.kind.clone() {
-            CheckKind::Ratio(spec) => Evidence::Ratio(Ratio::new(spec)),
-            CheckKind::Latency(spec) => Evidence::Latency(Latency::new(spec)),
-            CheckKind::Value(spec) => Evidence::Value(Box::new(Value::new(spec))),
-        };
-        Self { spec, evidence, presence: Presence::default(), convicted: None }
+    pub fn new(spec: CheckSpec, limits: Limits) -> Self {
+        Self {
+            sight: Sight::new(limits, spec.probe),
+            comparison: match spec.kind {
+                CheckKind::Ratio(spec) => Kind::Ratio(Box::new(RatioCheck::new(spec))),
+                CheckKind::Latency(spec) => Kind::Latency(Box::new(LatencyCheck::new(spec))),
+                CheckKind::Value(spec) => Kind::Value(Box::new(ValueCheck::new(spec))),
+            },
+            name: spec.name,
+            critical: spec.critical,
+            probe: spec.probe,
+            conviction: None,
+        }
+    }
+
+    /// In how many ways a check of these rules can convict by chance.
+    pub fn ways(spec: &CheckSpec) -> u32 {
+        match &spec.kind {
+            CheckKind::Ratio(spec) => RatioCheck::ways(spec),
+            CheckKind::Latency(spec) => LatencyCheck::ways(spec),
+            CheckKind::Value(spec) => ValueCheck::ways(spec),
+        }
     }
 
     pub fn name(&self) -> &str {
-        &self.spec.name
+        &self.name
     }
 
-    pub fn ways(&self) -> u32 {
-        self.evidence.kind().ways()
+    pub fn critical(&self) -> bool {
+        self.critical
     }
 
-    /// A tick before judging began: only what may be learnt of live.
-    pub fn warm_up(&mut self, pair: &Pair) {
-        if let Evidence::Latency(latency) = &mut self.evidence {
-            latency.learn(&pair.live);
-        }
+    pub fn conviction(&self) -> Option<&Conviction> {
+        self.conviction.as_ref()
     }
 
-    pub fn observe(&mut self, pair: &Pair, at: Timestamp, weight: Weight, thresholds: Thresholds) {
-        let traffic = !self.spec.probe && !matches!(self.spec.kind, CheckKind::Value(_));
-        self.presence.observe(pair, at, weight, traffic);
-        self.evidence.kind_mut().observe(pair, at);
-        if self.convicted.is_none() && self.evidence.kind().convicts(thresholds.harm) {
-            let measure = self.evidence.kind().measure(thresholds.alpha);
-            self.convicted = Some(self.harm_words(&measure, thresholds));
-        }
-    }
-
-    pub fn see(&self, at: Timestamp, begun: Timestamp, spec: &JudgeSpec, thresholds: Thresholds) -> Seen {
-        let measure = self.evidence.kind().measure(thresholds.alpha);
-        let sight = self.presence.sight(at, begun, spec, thresholds.harm);
-        let log_e_harm = measure.strongest().map_or(0.0, |charge| charge.log_e);
-        let log_e_healthy = measure.weakest();
-        let standing = match (&self.convicted, &sight) {
-            (Some(_), _) => Standing::Harmful,
-            (None, Sight::Blind { .. } | Sight::Silent { .. }) => Standing::Blind,
-            (None, Sight::Clear) if log_e_healthy >= thresholds.healthy => Standing::Healthy,
-            (None, Sight::Clear) => Standing::Undecided,
+    /// Takes in one tick; `pair` is absent where this check was not asked.
+    pub fn observe(&mut self, now: Moment, pair: Option<&Pair>, budget: &Budget) {
+        let Some(pair) = pair else {
+            self.sight.observe(now, None);
+            return;
         };
-        let unharmed = measure.candidate.n > 0 && log_e_harm <= ROUNDING;
-        let reason = self.reason(standing, &sight, &measure, thresholds);
-        let waiting_for = Self::waiting_for(standing, &sight, log_e_healthy, thresholds);
-        let (low, high) = measure.interval.unzip();
+        self.look(now, pair);
+        // Once all traffic is the candidate's, live has none that could be compared; probes reach it all the same.
+        let compared = self.probe || now.weight < Weight::ALL;
+        let live = Some(&pair.live).filter(|_| compared);
+        if self.judged(now) {
+            self.comparison.get_mut().judge(now.at, live, Some(&pair.candidate));
+            self.convict(now.at, budget);
+        }
+        if let Some(live) = live {
+            self.comparison.get_mut().learn(live);
+        }
+    }
+
+    /// Probes are judged from the first tick on, everything else while the candidate has traffic; nothing in warm-up.
+    fn judged(&self, now: Moment) -> bool {
+        match now.phase {
+            Phase::BeforeTraffic => self.probe,
+            Phase::WarmUp => false,
+            Phase::Judging => self.probe || now.weight > Weight::NONE,
+        }
+    }
+
+    fn look(&mut self, now: Moment, pair: &Pair) {
+        let comparison = self.comparison.get();
+        let live = comparison.events(&pair.live);
+        let mut candidate = comparison.events(&pair.candidate);
+        if let Some(gap) = comparison.mismatch(&pair.live, &pair.candidate) {
+            candidate = Err(gap);
+        }
+        let look = Look { live: live.as_ref().copied(), candidate: candidate.as_ref().copied() };
+        self.sight.observe(now, Some(look));
+    }
+
+    fn convict(&mut self, at: Timestamp, budget: &Budget) {
+        let comparison = self.comparison.get();
+        if self.conviction.is_none() && comparison.convicts(budget) {
+            self.conviction = Some(Conviction { at, sentence: comparison.sentence(Proof::Harm, budget) });
+        }
+    }
+
+    /// Where the check stands at `now`, the moment of the latest tick. `warming` says how long warm-up still lasts.
+    pub fn outcome(&self, now: Moment, warming: Option<u64>, budget: &Budget) -> Outcome {
+        let comparison = self.comparison.get();
+        let view = self.sight.view(now.at);
+        let evidence = comparison.evidence();
+        let effect = comparison.effect(budget);
+        let healthy = evidence.healthy >= budget.healthy;
+        let standing = match (&self.conviction, &view, healthy) {
+            (Some(_), ..) => Standing::Harmful,
+            (None, View::Blind { .. } | View::Silent { .. }, _) => Standing::Blind,
+            (None, View::Clear, true) => Standing::Healthy,
+            (None, View::Clear, false) => Standing::Undecided,
+        };
+        let waiting = self.waiting_for(standing, &view, now, warming, budget);
+        let unharmed = matches!(standing, Standing::Healthy | Standing::Undecided)
+            && effect.candidate.n > 0
+            && evidence.harm <= ROUNDING;
         let report = CheckReport {
-            name: self.spec.name.clone(),
+            name: self.name.clone(),
             standing,
-            critical: self.spec.critical,
-            reason,
-            live: measure.live,
-            candidate: measure.candidate,
-            ratio: measure.ratio,
-            ratio_low: low,
-            ratio_high: high,
-            log_e_harm,
-            log_e_healthy,
-            threshold_harm: thresholds.harm,
-            threshold_healthy: thresholds.healthy,
-            waiting_for,
+            critical: self.critical,
+            reason: format!("{}: {}", self.name, self.sentence(standing, &view, waiting.as_deref(), budget)),
+            live: effect.live,
+            candidate: effect.candidate,
+            ratio: effect.ratio,
+            ratio_low: effect.interval.low,
+            ratio_high: effect.interval.high,
+            log_e_harm: evidence.harm,
+            log_e_healthy: evidence.healthy,
+            threshold_harm: budget.harm,
+            threshold_healthy: budget.healthy,
+            waiting_for: waiting,
         };
-        Seen { report, sight, unharmed }
+        Outcome { report, view, unharmed }
     }
 
-    fn reason(&self, standing: Standing, sight: &Sight, measure: &Measure, thresholds: Thresholds) -> String {
-        let name = &self.spec.name;
-        if let Some(convicted) = &self.convicted {
-            return convicted.clone();
-        }
-        if let Sight::Blind { why, .. } | Sight::Silent { why, .. } = sight {
-            return format!("{name}: {why}");
-        }
-        let beside = measure.strongest().filter(|charge| !charge.alone);
-        let charge = beside.map_or_else(String::new, |charge| format!(", {}", charge.words));
-        let (harm, health) = (measure.strongest().map_or(0.0, |charge| charge.log_e), measure.weakest());
-        let Thresholds { harm: harm_at, healthy: health_at, .. } = thresholds;
-        let evidence = match standing {
-            Standing::Healthy => {
-                format!("healthy, evidence {}, needed {}", e_value(health), e_value(health_at))
+    fn sentence(&self, standing: Standing, view: &View, waiting: Option<&str>, budget: &Budget) -> String {
+        let comparison = self.comparison.get();
+        match (standing, view, &self.conviction) {
+            (Standing::Harmful, _, Some(conviction)) => conviction.sentence.clone(),
+            (Standing::Blind, View::Silent { reason } | View::Blind { reason, .. }, _) => reason.clone(),
+            (Standing::Healthy, ..) => comparison.sentence(Proof::Health, budget),
+            _ if comparison.effect(budget).candidate.n == 0 => {
+                format!("not judged yet, waiting for {}", waiting.unwrap_or("the first tick"))
             }
-            _ => format!(
-                "undecided, evidence for harm {} of {}, for health {} of {}",
-                e_value(harm),
-                e_value(harm_at),
-                e_value(health),
-                e_value(health_at)
-            ),
-        };
-        format!("{name}: {}{charge}; {evidence}", measure.words)
-    }
-
-    fn harm_words(&self, measure: &Measure, thresholds: Thresholds) -> String {
-        let Some(charge) = measure.strongest() else { return self.spec.name.clone() };
-        let evidence = if charge.certain {
-            "that is harm by its rule".to_owned()
-        } else {
-            format!("evidence for harm {}, needed {}", e_value(charge.log_e), e_value(thresholds.harm))
-        };
-        let words =
-            if charge.alone { charge.words.clone() } else { format!("{}, {}", measure.words, charge.words) };
-        format!("{}: {words}; {evidence}", self.spec.name)
+            _ => comparison.sentence(Proof::Neither, budget),
+        }
     }
 
     fn waiting_for(
+        &self,
         standing: Standing,
-        sight: &Sight,
-        healthy: f64,
-        thresholds: Thresholds,
+        view: &View,
+        now: Moment,
+        warming: Option<u64>,
+        budget: &Budget,
     ) -> Option<String> {
-        match (standing, sight) {
+        let traffic_missing = !self.probe && now.weight == Weight::NONE;
+        match (standing, view) {
             (Standing::Harmful | Standing::Healthy, _) => None,
-            (_, Sight::Silent { for_ms, .. }) => {
-                Some(format!("a request on the candidate (silent for {})", span(*for_ms)))
-            }
-            (_, Sight::Blind { for_ms, .. }) => Some(format!("samples (none for {})", span(*for_ms))),
-            _ => Some(format!("evidence for health {} of {}", e_value(healthy), e_value(thresholds.healthy))),
+            (Standing::Blind, View::Blind { waiting_for, .. }) => Some(waiting_for.clone()),
+            (Standing::Blind, _) => Some("the candidate's first events".into()),
+            (Standing::Undecided, _) if traffic_missing => Some("traffic on the candidate".into()),
+            (Standing::Undecided, _) => Some(match warming {
+                Some(left_ms) => format!("the end of warm-up in {}", words::duration(left_ms)),
+                None => self.comparison.get().waiting_for(budget),
+            }),
         }
     }
+}
+
+impl Kind {
+    fn get(&self) -> &dyn Comparison {
+        match self {
+            Self::Ratio(check) => check.as_ref(),
+            Self::Latency(check) => check.as_ref(),
+            Self::Value(check) => check.as_ref(),
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut dyn Comparison {
+        match self {
+            Self::Ratio(check) => check.as_mut(),
+            Self::Latency(check) => check.as_mut(),
+            Self::Value(check) => check.as_mut(),
+        }
+    }
+}
+
+/// The latest reading of a check in a tick: the last one listed.
+pub fn pair_of<'a>(pairs: &'a [Pair], name: &str) -> Option<&'a Pair> {
+    pairs.iter().rev().find(|pair| pair.check == name)
 }

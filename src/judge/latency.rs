@@ -1,265 +1,274 @@
-//! Slowness by histogram: the share of requests slower than the live colour's own quantiles.
+//! Latency checks: the share of requests slower than live's own quantiles.
 //!
-//! For each quantile a bound of the histogram is chosen from the live colour's *earlier* ticks, and a request above it
-//! is a bad event of the share test. The choice uses the past only, so the evidence stays valid while it moves. It is
-//! the bound that a share of live requests nearest to the quantile's exceeded: histograms have few bounds.
+//! For each quantile a bound x of the histogram is chosen that lies at live's quantile *in earlier ticks*, and then
+//! "slower than x" is counted for both roles like bad events ([`RateTest`]). Because x is fixed before the tick, the
+//! test stays valid even as x follows live through the day.
+//!
+//! A histogram has only its bounds. Where they are coarse, x may lie far beyond live's quantile, with hardly an event
+//! slower than it; then one slow request in ten thousand would be an infinite ratio, and no ratio could ever be proved
+//! near. So a share below half of what live has beyond the quantile itself does not matter, in either direction:
+//! with fewer than ½(1−q) of its requests slower than x, the candidate's quantile lies within the same bucket or below.
+//!
+//! The limit counts requests slower than a fixed bound, for the candidate alone.
 
-use super::measure::{Charge, Measure, Measurement};
-use super::numbers::{percent, significant};
-use super::ratio::{Comparison, OwnRate};
+use crate::evidence::{Interval, count_to_float};
+use crate::sample::{Gap, Reading, Timestamp};
+
+use super::comparison::{Budget, Comparison, Effect, Evidence, Proof, more_health, weighing};
+use super::learned::Learned;
+use super::rate::{Counts, OwnRate, RateTest};
+use super::reading::{self, Histogram};
+use super::report::RoleReport;
 use super::spec::{LatencySpec, QuantileSpec, SlowLimit};
-use crate::sample::{Pair, Reading, Timestamp};
+use super::words;
 
-/// The live colour's past counts for less the older it is: half after about 350 ticks, so that the bound follows the day.
-const REMEMBERED_PER_TICK: f64 = 0.998;
+/// Shares below this part of 1−q do not matter: see above.
+const FLOOR_PART: f64 = 0.5;
 
-/// So many live requests must have been seen before a bound is chosen; a bad choice costs power, not validity.
-const PAST_MIN: f64 = 20.0;
-
-/// A latency check's evidence.
+/// One latency check under judgement.
 #[derive(Clone, Debug)]
-pub(super) struct Latency {
-    past: Past,
-    quantiles: Vec<AtQuantile>,
-    limit: Option<AtLimit>,
-    /// Requests seen, for when no quantile is asked about.
-    seen: (u64, u64),
+pub struct LatencyCheck {
+    learned: Learned,
+    quantiles: Vec<QuantileTest>,
+    limit: Option<LimitTest>,
 }
 
 #[derive(Clone, Debug)]
-struct AtQuantile {
+struct QuantileTest {
     spec: QuantileSpec,
-    comparison: Comparison,
+    /// x of the latest tick; absent while live's histogram is too thin.
     bound: Option<f64>,
+    test: RateTest,
 }
 
 #[derive(Clone, Debug)]
-struct AtLimit {
+struct LimitTest {
     spec: SlowLimit,
-    own: OwnRate,
-    /// The histogram's bound in force: the first at or above the limit's.
+    /// The smallest bound at or above the one asked for.
     bound: Option<f64>,
+    own: OwnRate,
+    /// Only to be shown: the limit asks nothing of live.
+    live: Counts,
+    candidate: Counts,
 }
 
-/// The live colour's histogram of earlier ticks.
-#[derive(Clone, Debug, Default)]
-struct Past {
-    bounds: Vec<f64>,
-    counts: Vec<f64>,
+/// The part of the check that a report is about.
+enum Lead<'a> {
+    Quantile(&'a QuantileTest),
+    Limit(&'a LimitTest),
 }
 
-impl Past {
-    #[expect(clippy::cast_precision_loss, reason = "counts of one tick fit a double exactly")]
-    fn add(&mut self, bounds: &[f64], counts: &[u64]) {
-        // Another set of bounds is another histogram: what was learnt of the old one does not carry over.
-        if self.bounds != bounds {
-            self.bounds = bounds.to_vec();
-            self.counts = vec![0.0; counts.len()];
-        }
-        for (past, count) in self.counts.iter_mut().zip(counts) {
-            *past = *past * REMEMBERED_PER_TICK + *count as f64;
-        }
-    }
-
-    /// The bound that a share of the past nearest to `1 - quantile` exceeded, by ratio; the lower of two that are
-    /// equal, which sees more. A bound that nothing exceeded has nothing to compare.
-    fn bound_at(&self, quantile: f64) -> Option<f64> {
-        let total: f64 = self.counts.iter().sum();
-        if total < PAST_MIN {
-            return None;
-        }
-        let mut above = total;
-        let mut nearest: Option<(f64, f64)> = None;
-        for (bound, count) in self.bounds.iter().zip(&self.counts) {
-            above -= count;
-            // Half an event: less is what rounding leaves of none.
-            if above < 0.5 {
-                break;
-            }
-            let distance = (above / total / (1.0 - quantile)).ln().abs();
-            if nearest.is_none_or(|(_, known)| distance < known) {
-                nearest = Some((*bound, distance));
-            }
-        }
-        nearest.map(|(bound, _)| bound).or_else(|| self.bounds.first().copied())
-    }
-}
-
-/// (slower than the bound, all). A histogram without that bound cannot tell.
-fn slower(bounds: &[f64], counts: &[u64], bound: f64) -> Option<(u64, u64)> {
-    let index = bounds.iter().position(|b| (b - bound).abs() <= 1e-9 * bound.abs())?;
-    Some((counts[index + 1..].iter().sum(), counts.iter().sum()))
-}
-
-impl Latency {
+impl LatencyCheck {
     pub fn new(spec: LatencySpec) -> Self {
-        let at_quantile = |spec: QuantileSpec| AtQuantile {
-            comparison: Comparison::new(spec.tolerance),
+        let quantile = |spec: QuantileSpec| QuantileTest {
+            test: RateTest::new(spec.tolerance, Some(FLOOR_PART * (1.0 - spec.quantile)), None),
             bound: None,
             spec,
         };
-        let at_limit = |spec: SlowLimit| AtLimit { own: OwnRate::new(&[spec.share]), bound: None, spec };
+        let limit = |spec: SlowLimit| LimitTest {
+            own: OwnRate::new(None, Some(spec.share)),
+            bound: None,
+            live: Counts::default(),
+            candidate: Counts::default(),
+            spec,
+        };
         Self {
-            past: Past::default(),
-            quantiles: spec.quantiles.into_iter().map(at_quantile).collect(),
-            limit: spec.limit.map(at_limit),
-            seen: (0, 0),
+            learned: Learned::default(),
+            quantiles: spec.quantiles.into_iter().map(quantile).collect(),
+            limit: spec.limit.map(limit),
         }
     }
 
-    /// Lets the live colour's past grow without judging: for the warm-up.
-    pub fn learn(&mut self, live: &Reading) {
-        if let Reading::Histogram { bounds, counts } = live {
-            self.past.add(bounds, counts);
-        }
+    /// In how many ways a check of these rules can convict.
+    pub fn ways(spec: &LatencySpec) -> u32 {
+        u32::try_from(spec.quantiles.len()).unwrap_or(u32::MAX - 1) + u32::from(spec.limit.is_some())
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (Evidence, Lead<'_>)> {
+        let quantiles = self.quantiles.iter().map(|q| (q.evidence(), Lead::Quantile(q)));
+        quantiles.chain(self.limit.iter().map(|l| (l.evidence(), Lead::Limit(l))))
+    }
+
+    /// For harm the strongest part, otherwise the one that is hardest to satisfy; the first of equals.
+    fn lead(&self, proof: Proof) -> Option<(Evidence, Lead<'_>)> {
+        let rank = |e: &Evidence| match proof {
+            Proof::Harm => -e.harm,
+            Proof::Health | Proof::Neither => e.healthy,
+        };
+        self.parts().min_by(|a, b| rank(&a.0).total_cmp(&rank(&b.0)))
     }
 }
 
-impl Measurement for Latency {
-    fn observe(&mut self, pair: &Pair, _: Timestamp) {
-        self.seen.0 = self.seen.0.saturating_add(pair.live.events());
-        self.seen.1 = self.seen.1.saturating_add(pair.candidate.events());
-        if let Reading::Histogram { bounds, counts } = &pair.candidate {
-            if let Some(limit) = &mut self.limit {
-                limit.observe(bounds, counts);
-            }
-            if let Reading::Histogram { bounds: live_bounds, counts: live_counts } = &pair.live {
-                for at in &mut self.quantiles {
-                    let Some(bound) = self.past.bound_at(at.spec.quantile) else { continue };
-                    at.bound = Some(bound);
-                    let live = slower(live_bounds, live_counts, bound);
-                    if let (Some(live), Some(candidate)) = (live, slower(bounds, counts, bound)) {
-                        at.comparison.add(live, candidate);
-                    }
-                }
-            }
-        }
-        self.learn(&pair.live);
+impl QuantileTest {
+    fn evidence(&self) -> Evidence {
+        let strengths = self.test.strengths();
+        Evidence { harm: strengths.harm(), healthy: strengths.healthy() }
     }
 
-    fn measure(&self, alpha: f64) -> Measure {
-        let mut charges: Vec<Charge> = self.quantiles.iter().map(|at| at.charge(alpha)).collect();
-        charges.extend(self.limit.as_ref().map(AtLimit::charge));
-        let mut proofs: Vec<f64> = self.quantiles.iter().map(|at| at.comparison.log_e_healthy()).collect();
-        proofs.extend(self.limit.as_ref().map(|limit| limit.own.log_e_under(limit.spec.share)));
-        // The quantile with the strongest charge speaks for the check.
-        let worst = (self.quantiles.iter())
-            .max_by(|a, b| a.comparison.log_e_harm().total_cmp(&b.comparison.log_e_harm()));
-        let (mut live, mut candidate) = worst.map_or_else(
-            || {
-                (
-                    super::report::RoleReport::default(),
-                    self.limit.as_ref().map(|l| l.own.tally.report()).unwrap_or_default(),
-                )
-            },
-            |at| (at.comparison.live.report(), at.comparison.candidate.report()),
-        );
-        live.n = live.n.max(self.seen.0);
-        candidate.n = candidate.n.max(self.seen.1);
-        Measure {
-            live,
-            candidate,
-            ratio: worst.and_then(|at| at.comparison.ratio()),
-            interval: worst.and_then(|at| at.comparison.interval(alpha)),
-            charges,
-            proofs,
-            words: worst.map_or_else(|| self.limit_words(), AtQuantile::words),
+    fn judge(&mut self, learned: &Learned, live: Option<Histogram<'_>>, candidate: Option<Histogram<'_>>) {
+        let usable = |bound: f64| live.is_none_or(|h| h.has(bound)) && candidate.is_none_or(|h| h.has(bound));
+        self.bound = learned.bound_at(self.spec.quantile, self.spec.tolerance, usable);
+        if let Some(bound) = self.bound {
+            let slower = |h: Histogram<'_>| h.counts_slower(bound);
+            self.test.add(live.and_then(slower), candidate.and_then(slower));
         }
     }
 
-    fn convicts(&self, threshold: f64) -> bool {
-        let over = |limit: &AtLimit| limit.own.log_e_over(limit.spec.share) >= threshold;
-        self.quantiles.iter().any(|at| at.comparison.log_e_harm() >= threshold)
-            || self.limit.as_ref().is_some_and(over)
-    }
-
-    fn ways(&self) -> u32 {
-        u32::try_from(self.quantiles.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(u32::from(self.limit.is_some()))
-    }
-}
-
-impl Latency {
-    fn limit_words(&self) -> String {
-        self.limit.as_ref().map_or_else(String::new, AtLimit::words)
-    }
-}
-
-impl AtQuantile {
-    fn words(&self) -> String {
+    fn facts(&self, alpha: f64) -> String {
+        let name = &self.spec.name;
         match self.bound {
-            Some(bound) => format!(
-                "slower than {} (live {}): {}",
-                seconds(bound),
-                self.spec.name,
-                self.comparison.words()
-            ),
-            None => format!("the live colour's {} is not known yet", self.spec.name),
-        }
-    }
-
-    fn charge(&self, alpha: f64) -> Charge {
-        Charge {
-            log_e: self.comparison.log_e_harm(),
-            words: self.comparison.ratio_words(alpha),
-            may_convict: true,
-            certain: false,
-            alone: false,
+            Some(bound) => {
+                let slower = format!(" slower than {bound} s");
+                let tolerance = self.spec.tolerance;
+                format!("{name}: {}", self.test.against_live(&slower, "share", tolerance, alpha))
+            }
+            None => format!("{name}: live's own {name} is not known yet"),
         }
     }
 }
 
-impl AtLimit {
-    fn observe(&mut self, bounds: &[f64], counts: &[u64]) {
-        // The next higher bound where the limit's own is none: slower than that is slower than the limit.
-        let bound = bounds.iter().copied().find(|bound| *bound >= self.spec.over_s * (1.0 - 1e-9));
-        self.bound = bound;
-        let (bad, n) = bound
-            .and_then(|bound| slower(bounds, counts, bound))
-            // No bound that high: only what lies above all bounds can be slower.
-            .unwrap_or_else(|| (counts.last().copied().unwrap_or(0), counts.iter().sum()));
-        self.own.add(bad, n);
+impl LimitTest {
+    fn evidence(&self) -> Evidence {
+        let (harm, healthy) = self.own.limit().unwrap_or((0.0, 0.0));
+        Evidence { harm, healthy }
     }
 
-    fn words(&self) -> String {
+    fn judge(&mut self, live: Option<Histogram<'_>>, candidate: Histogram<'_>) {
+        let over = self.spec.over_s;
+        self.bound = candidate.bounds.iter().copied().find(|b| *b >= over);
+        let Some(bound) = self.bound else {
+            return;
+        };
+        if let Some(counts) = candidate.counts_slower(bound) {
+            self.candidate.add(counts);
+            self.own.add(counts);
+        }
+        if let Some(counts) = live.and_then(|h| h.counts_slower(bound)) {
+            self.live.add(counts);
+        }
+    }
+
+    /// `2 s`, and which bound stands for it where the histogram has no such bound.
+    fn name(&self) -> String {
+        let over = self.spec.over_s;
+        match self.bound {
+            Some(bound) if bound > over => {
+                format!("{bound} s (the histogram's next bound above {over} s)")
+            }
+            _ => format!("{over} s"),
+        }
+    }
+
+    fn facts(&self, proof: Proof) -> String {
+        let relation = match proof {
+            Proof::Harm => "above",
+            Proof::Health => "under",
+            Proof::Neither => "against",
+        };
         format!(
-            "candidate slower than {}: {}",
-            seconds(self.bound.unwrap_or(self.spec.over_s)),
-            self.own.tally.words()
+            "candidate {} slower than {}, {relation} the limit of {}",
+            words::rate(self.candidate.bad, self.candidate.total),
+            self.name(),
+            words::exact_percent(self.spec.share)
         )
     }
 
-    fn charge(&self) -> Charge {
-        Charge {
-            log_e: self.own.log_e_over(self.spec.share),
-            words: format!("{}, over the limit of {}", self.words(), percent(self.spec.share)),
-            may_convict: true,
-            certain: false,
-            alone: true,
+    fn waiting_for(&self, budget: &Budget) -> String {
+        if self.candidate.total == 0 {
+            return format!(
+                "the candidate's first events in a histogram with a bound at or above {} s",
+                self.spec.over_s
+            );
+        }
+        let what =
+            format!("that under {} are slower than {}", words::exact_percent(self.spec.share), self.name());
+        more_health(&what, self.evidence().healthy, budget)
+    }
+}
+
+impl Comparison for LatencyCheck {
+    fn events(&self, reading: &Reading) -> Result<u64, Gap> {
+        reading::histogram(reading).map(|h| h.total())
+    }
+
+    fn mismatch(&self, live: &Reading, candidate: &Reading) -> Option<Gap> {
+        let (live, candidate) = (reading::histogram(live).ok()?, reading::histogram(candidate).ok()?);
+        let apart = live.bounds.iter().all(|b| !candidate.has(*b));
+        apart.then(|| reading::malformed("the histograms of live and candidate share no bound".into()))
+    }
+
+    fn judge(&mut self, _at: Timestamp, live: Option<&Reading>, candidate: Option<&Reading>) {
+        let live = live.and_then(|r| reading::histogram(r).ok());
+        let candidate = candidate.and_then(|r| reading::histogram(r).ok());
+        for quantile in &mut self.quantiles {
+            quantile.judge(&self.learned, live, candidate);
+        }
+        if let (Some(limit), Some(candidate)) = (&mut self.limit, candidate) {
+            limit.judge(live, candidate);
+        }
+    }
+
+    fn learn(&mut self, live: &Reading) {
+        if let Ok(histogram) = reading::histogram(live) {
+            self.learned.add(histogram);
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        let of = |proof| self.lead(proof).map_or(Evidence { harm: 0.0, healthy: 0.0 }, |l| l.0);
+        Evidence { harm: of(Proof::Harm).harm, healthy: of(Proof::Health).healthy }
+    }
+
+    fn effect(&self, budget: &Budget) -> Effect {
+        let proof = if self.convicts(budget) { Proof::Harm } else { Proof::Neither };
+        match self.lead(proof) {
+            Some((_, Lead::Quantile(quantile))) => quantile.test.effect(budget.false_revert),
+            Some((_, Lead::Limit(limit))) => {
+                Effect { live: limit.live.report(), candidate: limit.candidate.report(), ..nothing() }
+            }
+            None => nothing(),
+        }
+    }
+
+    fn sentence(&self, proof: Proof, budget: &Budget) -> String {
+        let Some((evidence, lead)) = self.lead(proof) else {
+            return "nothing to compare: no quantile and no limit".into();
+        };
+        let facts = match lead {
+            Lead::Quantile(quantile) => quantile.facts(budget.false_revert),
+            Lead::Limit(limit) => limit.facts(proof),
+        };
+        format!("{facts}; {}", weighing(proof, evidence, budget))
+    }
+
+    fn waiting_for(&self, budget: &Budget) -> String {
+        match self.lead(Proof::Neither) {
+            Some((_, Lead::Limit(limit))) => limit.waiting_for(budget),
+            Some((evidence, Lead::Quantile(quantile))) => {
+                let name = &quantile.spec.name;
+                let needed = Learned::events_needed(quantile.spec.quantile);
+                if self.learned.events() < count_to_float(needed) {
+                    return format!(
+                        "live's own {name}: {} of {} events seen",
+                        words::significant(self.learned.events().round(), 3),
+                        words::count(needed)
+                    );
+                }
+                if quantile.test.candidate().total == 0 {
+                    return "the candidate's first events".into();
+                }
+                more_health(&format!("for health at {name}"), evidence.healthy, budget)
+            }
+            None => "a quantile or a limit in the rules".into(),
         }
     }
 }
 
-/// `250ms`, `2s`.
-fn seconds(s: f64) -> String {
-    if s < 1.0 { format!("{}ms", significant(s * 1_000.0)) } else { format!("{}s", significant(s)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bound_lies_where_live_still_has_slow_requests() {
-        let mut past = Past::default();
-        assert_eq!(past.bound_at(0.9), None);
-        past.add(&[0.1, 0.2, 0.5, 1.0], &[880, 0, 100, 20, 0]);
-        assert_eq!(past.bound_at(0.5), Some(0.1), "the nearest there is");
-        assert_eq!(past.bound_at(0.9), Some(0.1), "as good as 0.2, and sees more");
-        assert_eq!(past.bound_at(0.99), Some(0.5));
-        assert_eq!(past.bound_at(0.999), Some(0.5), "nothing is above 1.0");
-        past.add(&[1.0, 2.0], &[100, 0, 0]);
-        assert_eq!(past.bound_at(0.9), Some(1.0), "new bounds start anew");
+fn nothing() -> Effect {
+    Effect {
+        live: RoleReport::default(),
+        candidate: RoleReport::default(),
+        ratio: None,
+        interval: Interval { low: None, high: None },
     }
 }

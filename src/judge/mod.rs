@@ -1,151 +1,116 @@
-//! From tests to standings, from standings to one finding about the release.
+//! From tests to standings, from standings to a finding.
 //!
-//! [`spec`] is what it is asked, [`report`] what it answers. Each check (`check`) measures by its kind (`ratio`,
-//! `latency`, `value`) and knows whether it sees at all (`presence`). The judge adds the error budget: with H ways in
-//! which a release can be found harmful, each needs an e-value of H / `false_revert`, so that the chance of reverting a
-//! harmless release stays at `false_revert` for all of them together; health needs 1 / `missed_harm` per check, and no
-//! more, because promotion needs every critical check. The same ticks give the same answer.
+//! A [`Judge`] is fed every tick of a release and may be asked at any moment; the same ticks give the same answer.
+//! Two promises hold at every look, because every proof is an e-value ([`crate::evidence`]):
+//! a release no worse than live is reverted with probability at most `false_revert`, and a check passes a release
+//! that is worse than the tolerance with probability at most `missed_harm`.
+//!
+//! `false_revert` is for the release as a whole: with H ways in which it can be convicted, each needs ln(H/α)
+//! (Bonferroni; a limit on a value spends nothing, it is no test). `missed_harm` holds for each check: promotion needs
+//! every critical check healthy, so no correction is due there.
+//! Evidence is kept across weight steps: the null share follows the weight, nothing restarts.
+//!
+//! Here: one file per kind of check ([`ratio`], [`latency`] with [`learned`], [`value`]) behind [`comparison`],
+//! the rate test that the first two share ([`rate`]), what a check sees ([`sight`]), one check as a whole ([`check`]),
+//! the finding ([`finding`]), and how it reads ([`words`]).
+//! What follows from a finding is decided in [`crate::release`].
 
 mod check;
+mod comparison;
+mod finding;
 mod latency;
-mod measure;
-pub mod numbers;
-mod presence;
+mod learned;
+mod rate;
 mod ratio;
+mod reading;
 pub mod report;
+mod sight;
 pub mod spec;
 mod value;
-
-use check::{Check, Seen, Thresholds};
-use presence::Sight;
-use report::{Assessment, Finding, Standing};
-use spec::JudgeSpec;
+pub mod words;
 
 use crate::sample::{Tick, Timestamp, Weight};
+use check::{Check, pair_of};
+use comparison::Budget;
+use report::Assessment;
+use sight::{Limits, Moment, Phase};
+use spec::JudgeSpec;
 
-/// The judge of one release.
+/// Judges one release: fed every tick in order, asked at any moment. Its size does not grow with the ticks.
 #[derive(Clone, Debug)]
 pub struct Judge {
-    spec: JudgeSpec,
-    thresholds: Thresholds,
+    budget: Budget,
+    warmup_ms: u64,
     checks: Vec<Check>,
-    /// When the candidate first had traffic.
-    traffic_since: Option<Timestamp>,
-    last: Timestamp,
+    /// When the candidate first had weight.
+    first_traffic: Option<Timestamp>,
+    /// The latest tick.
+    now: Moment,
 }
 
 impl Judge {
-    /// Nothing seen yet.
+    /// A judge that has seen nothing yet.
     #[must_use]
     pub fn new(spec: JudgeSpec) -> Self {
-        let checks: Vec<Check> = spec.checks.iter().cloned().map(Check::new).collect();
-        let ways: u32 = checks.iter().map(Check::ways).sum();
-        let thresholds = Thresholds {
-            harm: (f64::from(ways.max(1)) / spec.false_revert).ln(),
-            healthy: (1.0 / spec.missed_harm).ln(),
-            alpha: spec.false_revert,
+        let ways: u32 = spec.checks.iter().map(Check::ways).sum();
+        let ln_chance_max = (spec.false_revert / f64::from(ways.max(1))).ln();
+        let limits = Limits {
+            blind_after_ms: spec.blind_after_ms,
+            silent_after_ms: spec.silent_after_ms,
+            ln_chance_max,
         };
-        Self { spec, thresholds, checks, traffic_since: None, last: Timestamp::default() }
+        Self {
+            budget: Budget {
+                false_revert: spec.false_revert,
+                harm: -ln_chance_max,
+                healthy: -spec.missed_harm.ln(),
+            },
+            warmup_ms: spec.warmup_ms,
+            checks: spec.checks.into_iter().map(|check| Check::new(check, limits)).collect(),
+            first_traffic: None,
+            now: Moment { at: Timestamp::default(), weight: Weight::NONE, phase: Phase::BeforeTraffic },
+        }
     }
 
-    /// Takes a tick in; ticks come in the order of their time.
-    ///
-    /// Nothing is judged before the candidate has traffic, nor during the warm-up after that; what live shows
-    /// meanwhile may be learnt.
+    /// Takes in one tick. Ticks come in the order of their `at`.
     pub fn observe(&mut self, tick: &Tick) {
-        self.last = self.last.max(tick.at);
-        if self.traffic_since.is_none() && tick.weight > Weight::NONE {
-            self.traffic_since = Some(tick.at);
+        if tick.weight > Weight::NONE {
+            self.first_traffic.get_or_insert(tick.at);
         }
-        let judged = self.begun().is_some_and(|begun| tick.at >= begun);
-        for pair in &tick.pairs {
-            let Some(check) = self.checks.iter_mut().find(|check| check.name() == pair.check) else {
-                continue;
-            };
-            if judged {
-                check.observe(pair, tick.at, tick.weight, self.thresholds);
-            } else {
-                check.warm_up(pair);
-            }
+        self.now = Moment { at: tick.at, weight: tick.weight, phase: self.phase(tick.at) };
+        for check in &mut self.checks {
+            let pair = pair_of(&tick.pairs, check.name());
+            check.observe(self.now, pair, &self.budget);
         }
     }
 
-    /// What the checks say at the moment of the last tick.
+    /// What the evidence says now, that is at the latest tick.
     #[must_use]
     pub fn assess(&self) -> Assessment {
-        let begun = self.begun().unwrap_or(self.last);
-        let seen: Vec<Seen> = self
+        let warming = self.warming_ms();
+        let outcomes = self
             .checks
             .iter()
-            .map(|check| check.see(self.last, begun, &self.spec, self.thresholds))
-            .collect();
-        let finding = self.finding(&seen);
-        Assessment { finding, checks: seen.into_iter().map(|seen| seen.report).collect() }
+            .map(|check| check.outcome(self.now, warming, &self.budget))
+            .collect::<Vec<_>>();
+        Assessment {
+            finding: finding::find(&self.checks, &outcomes),
+            checks: outcomes.into_iter().map(|o| o.report).collect(),
+        }
     }
 
-    /// When judging begins: the warm-up after the candidate's first traffic.
-    fn begun(&self) -> Option<Timestamp> {
-        self.traffic_since.map(|since| since.plus_ms(self.spec.warmup_ms))
+    fn phase(&self, at: Timestamp) -> Phase {
+        match self.first_traffic {
+            None => Phase::BeforeTraffic,
+            Some(first) if at.ms_since(first) < self.warmup_ms => Phase::WarmUp,
+            Some(_) => Phase::Judging,
+        }
     }
 
-    fn finding(&self, seen: &[Seen]) -> Finding {
-        let words = |seen: &Seen| (seen.report.name.clone(), seen.report.reason.clone());
-        if let Some(harmful) = seen.iter().find(|seen| seen.report.standing == Standing::Harmful) {
-            let (check, reason) = words(harmful);
-            return Finding::Harmful { check, reason };
-        }
-        if let Some(silent) =
-            seen.iter().find(|seen| matches!(seen.sight, Sight::Silent { proved: true, .. }))
-        {
-            let (check, reason) = words(silent);
-            return Finding::Silent { check, reason };
-        }
-        // Without a critical check every check counts: nothing is ever promoted on nothing.
-        let any_critical = seen.iter().any(|seen| seen.report.critical);
-        let critical: Vec<&Seen> = seen.iter().filter(|seen| seen.report.critical || !any_critical).collect();
-        if let Some(blind) = critical.iter().find(|seen| seen.is_blind_for(self.spec.blind_after_ms)) {
-            let (check, reason) = words(blind);
-            return Finding::Blind { check, reason };
-        }
-        let hardest =
-            critical.iter().min_by(|a, b| a.report.log_e_healthy.total_cmp(&b.report.log_e_healthy));
-        if let Some(hardest) = hardest
-            && critical.iter().all(|seen| seen.report.standing == Standing::Healthy)
-        {
-            let (check, reason) = words(hardest);
-            return Finding::Healthy { check, reason };
-        }
-        let unharmed = !critical.is_empty()
-            && critical.iter().all(|seen| seen.unharmed && seen.report.standing != Standing::Blind);
-        Finding::Undecided { reason: self.undecided_words(&critical), unharmed }
-    }
-
-    /// What the release waits for: the first blind check, else the one that is furthest from health.
-    fn undecided_words(&self, critical: &[&Seen]) -> String {
-        match self.begun() {
-            None => return "the candidate has no traffic yet".to_owned(),
-            Some(begun) if self.last < begun => {
-                let left = numbers::span(begun.ms_since(self.last));
-                return format!("warming up, judged in {left}");
-            }
-            Some(_) => {}
-        }
-        let open = critical.iter().copied().filter(|seen| seen.report.standing != Standing::Healthy);
-        let speaker = (open.clone().find(|seen| seen.report.standing == Standing::Blind))
-            .or_else(|| open.min_by(|a, b| a.report.log_e_healthy.total_cmp(&b.report.log_e_healthy)));
-        speaker.map_or_else(|| "no checks".to_owned(), |seen| seen.report.reason.clone())
-    }
-}
-
-impl Seen {
-    /// Blind, or silent without proof of it, for so long.
-    fn is_blind_for(&self, blind_after_ms: u64) -> bool {
-        match self.sight {
-            Sight::Blind { for_ms, .. } | Sight::Silent { for_ms, .. } => {
-                for_ms >= blind_after_ms && self.report.standing == Standing::Blind
-            }
-            Sight::Clear => false,
-        }
+    /// How long warm-up still lasts; absent outside of it.
+    fn warming_ms(&self) -> Option<u64> {
+        let passed_ms = self.now.at.ms_since(self.first_traffic?);
+        (self.now.phase == Phase::WarmUp).then(|| self.warmup_ms - passed_ms)
     }
 }
 

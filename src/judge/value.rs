@@ -1,164 +1,250 @@
-//! A number that cannot be counted: the candidate's over the live one's, by the shift test.
+//! Value checks: one number per role and tick, compared by the shift test.
+//!
+//! The tolerance is a factor, so what is compared is d = ln(candidate) − ln(live), and both values must be positive;
+//! a tick with a value that is not is a gap, with that as its reason.
+//! Harm needs evidence that d lies on the bad side of 0 *and* a median beyond half of ln(tolerance), so that a tiny
+//! steady difference, of which there is soon proof, does not convict.
+//! The limit is a rule without a test: the candidate stays beyond a bound for so long. It spends no error budget.
 
-use super::measure::{Charge, Measure, Measurement};
-use super::numbers::{count, percent, significant};
+use crate::evidence::Interval;
+use crate::evidence::quantile::RunningMedian;
+use crate::evidence::shift::ShiftTable;
+use crate::sample::{Gap, Reading, Timestamp};
+
+use super::comparison::{Budget, Comparison, Effect, Evidence, Proof, more_health, weighing};
+use super::reading;
 use super::report::RoleReport;
-use super::spec::{Bound, Direction, ValueSpec};
-use crate::evidence::median::RunningMedian;
-use crate::evidence::shift::ShiftTest;
-use crate::sample::{Pair, Reading, Timestamp};
+use super::spec::{Bound, Direction, ValueLimit, ValueSpec};
+use super::words;
 
-/// Centres of the confidence sequence: factors of 1/8 to 8 in steps of about 11%.
-const FACTOR_MAX: f64 = 8.0;
-const FACTOR_STEPS: i32 = 20;
+/// The confidence sequence asks about centres up to this ratio, and its inverse.
+const RATIO_MAX: f64 = 100.0;
 
-/// A value check's evidence.
+/// Ratios are held within this and its inverse, so that they stay finite numbers.
+const REACH_MAX: f64 = 1e100;
+
+/// One value check under judgement.
 #[derive(Clone, Debug)]
-pub(super) struct Value {
+pub struct ValueCheck {
     spec: ValueSpec,
-    test: ShiftTest,
+    /// ln(tolerance).
+    margin: f64,
+    shift: ShiftTable,
     live: RunningMedian,
     candidate: RunningMedian,
-    /// Since when the candidate has been beyond its limit, and when it was last seen there.
-    beyond: Option<(Timestamp, Timestamp)>,
+    limit: Option<LimitWatch>,
 }
 
-impl Value {
+/// How long the candidate has been beyond its bound.
+#[derive(Clone, Debug)]
+struct LimitWatch {
+    spec: ValueLimit,
+    /// Moments of the first and the latest tick of the present stay beyond it.
+    beyond: Option<(Timestamp, Timestamp)>,
+    latest: f64,
+}
+
+impl LimitWatch {
+    /// A tick without a value ends the stay: what was not measured is not held against the candidate.
+    fn judge(&mut self, at: Timestamp, value: Option<f64>) {
+        let beyond = value.is_some_and(|value| match self.spec.bound {
+            Bound::Above(bound) => value > bound,
+            Bound::Below(bound) => value < bound,
+        });
+        self.latest = value.unwrap_or(self.latest);
+        self.beyond = beyond.then(|| (self.beyond.map_or(at, |(since, _)| since), at));
+    }
+
+    fn stay_ms(&self) -> Option<u64> {
+        self.beyond.map(|(since, latest)| latest.ms_since(since))
+    }
+
+    fn convicts(&self) -> bool {
+        self.stay_ms().is_some_and(|ms| ms >= self.spec.for_ms)
+    }
+
+    /// `above 0.95 for 20 s`.
+    fn stay(&self) -> Option<String> {
+        let (side, bound) = match self.spec.bound {
+            Bound::Above(bound) => ("above", bound),
+            Bound::Below(bound) => ("below", bound),
+        };
+        let for_so_long = words::duration(self.stay_ms()?);
+        Some(format!("{side} {bound} for {for_so_long}"))
+    }
+}
+
+impl ValueCheck {
     pub fn new(spec: ValueSpec) -> Self {
-        let step = FACTOR_MAX.ln() / f64::from(FACTOR_STEPS);
-        let grid = (-FACTOR_STEPS..=FACTOR_STEPS).map(|i| step * f64::from(i));
         let margin = spec.tolerance.ln();
         Self {
-            test: ShiftTest::new(grid.chain([margin, -margin])),
+            shift: ShiftTable::about(margin, RATIO_MAX.ln()),
+            margin,
             live: RunningMedian::default(),
             candidate: RunningMedian::default(),
-            beyond: None,
+            limit: spec.limit.clone().map(|spec| LimitWatch { spec, beyond: None, latest: 0.0 }),
             spec,
         }
     }
 
-    fn watch_limit(&mut self, value: f64, at: Timestamp) {
-        let Some(limit) = &self.spec.limit else { return };
-        let beyond = match limit.bound {
-            Bound::Above(bound) => value > bound,
-            Bound::Below(bound) => value < bound,
-        };
-        self.beyond = beyond.then(|| (self.beyond.map_or(at, |(since, _)| since), at));
-    }
-
-    fn up(&self, alpha: f64) -> Charge {
-        let median = self.test.median().unwrap_or(0.0);
-        Charge {
-            log_e: self.test.log_e_above(0.0),
-            words: self.ratio_words(alpha),
-            may_convict: median > 0.5 * self.spec.tolerance.ln(),
-            certain: false,
-            alone: false,
+    /// In how many ways a check of these rules can convict by chance.
+    pub fn ways(spec: &ValueSpec) -> u32 {
+        match spec.direction {
+            Direction::Increase | Direction::Decrease => 1,
+            Direction::Either => 2,
         }
     }
 
-    fn down(&self, alpha: f64) -> Charge {
-        let median = self.test.median().unwrap_or(0.0);
-        Charge {
-            log_e: self.test.log_e_below(0.0),
-            words: self.ratio_words(alpha),
-            may_convict: median < -0.5 * self.spec.tolerance.ln(),
-            certain: false,
-            alone: false,
+    /// Evidence that more is harm, and that it is not that much more.
+    fn increase(&self) -> Evidence {
+        let far = self.shift.median().is_some_and(|d| d >= self.margin / 2.0);
+        Evidence {
+            harm: if_far(far, self.shift.at(0.0).log_e_above()),
+            healthy: self.shift.at(self.margin).log_e_below(),
         }
     }
 
-    fn over_limit(&self) -> Option<Charge> {
-        let limit = self.spec.limit.as_ref()?;
-        let lasted = self.beyond.is_some_and(|(since, last)| last.ms_since(since) >= limit.for_ms);
-        let (side, bound) = match limit.bound {
-            Bound::Above(bound) => ("above", bound),
-            Bound::Below(bound) => ("below", bound),
-        };
-        // No chance is involved, so no error budget either: it convicts by the rules' own word.
-        Some(Charge {
-            log_e: 0.0,
-            words: format!(
-                "candidate {side} its limit of {} for {} s or longer",
-                significant(bound),
-                limit.for_ms / 1_000
-            ),
-            may_convict: lasted,
-            certain: lasted,
-            alone: false,
-        })
+    /// The same for less.
+    fn decrease(&self) -> Evidence {
+        let far = self.shift.median().is_some_and(|d| d <= -self.margin / 2.0);
+        Evidence {
+            harm: if_far(far, self.shift.at(0.0).log_e_below()),
+            healthy: self.shift.at(-self.margin).log_e_above(),
+        }
     }
 
-    fn ratio_words(&self, alpha: f64) -> String {
-        let ratio = self.test.median().map_or_else(
-            || "not comparable yet".to_owned(),
-            |d| format!("{} times the live value", significant(d.exp())),
-        );
-        let interval = self.test.interval(alpha).map_or_else(String::new, |(low, high)| {
-            format!(
-                " ({} to {} at {})",
-                significant(low.exp()),
-                significant(high.exp()),
-                percent(1.0 - alpha)
+    fn interval(&self, alpha: f64) -> Interval {
+        let of_logs = self.shift.confidence(alpha);
+        Interval { low: of_logs.low.map(f64::exp), high: of_logs.high.map(f64::exp) }
+    }
+
+    fn against_live(&self, alpha: f64) -> String {
+        let value = |role: &RunningMedian| {
+            role.median().map_or_else(
+                || "nothing yet".to_owned(),
+                |median| {
+                    format!(
+                        "{} (median of {} ticks)",
+                        words::significant(median, 3),
+                        words::count(role.count())
+                    )
+                },
             )
-        });
-        format!("{ratio}{interval}, tolerance {}", significant(self.spec.tolerance))
+        };
+        let times = self.shift.median().map_or_else(
+            || "no ratio yet".to_owned(),
+            |d| {
+                format!(
+                    "{} times the live value{}",
+                    words::significant(d.exp(), 2),
+                    words::interval(self.interval(alpha), alpha)
+                )
+            },
+        );
+        let tolerance = self.spec.tolerance;
+        let tolerance = match self.spec.direction {
+            Direction::Increase => format!("{tolerance}"),
+            Direction::Decrease => format!("1/{tolerance}"),
+            Direction::Either => format!("1/{tolerance} to {tolerance}"),
+        };
+        format!(
+            "candidate {} against live {}: {times}, tolerance {tolerance}",
+            value(&self.candidate),
+            value(&self.live)
+        )
     }
 }
 
-impl Measurement for Value {
-    fn observe(&mut self, pair: &Pair, at: Timestamp) {
-        if let Reading::Value(candidate) = pair.candidate {
-            self.candidate.add(candidate);
-            self.watch_limit(candidate, at);
+/// Proof of a shift is evidence of harm only where the shift is not small; proof against one always counts.
+fn if_far(far: bool, log_e: f64) -> f64 {
+    if far { log_e } else { log_e.min(0.0) }
+}
+
+/// A positive value: only those have a ratio.
+fn positive(reading: &Reading) -> Result<f64, Gap> {
+    let value = reading::value(reading)?;
+    if value > 0.0 {
+        Ok(value)
+    } else {
+        Err(reading::malformed(format!("{value} is not positive, so it has no ratio to compare")))
+    }
+}
+
+impl Comparison for ValueCheck {
+    fn events(&self, reading: &Reading) -> Result<u64, Gap> {
+        positive(reading).map(|_| 1)
+    }
+
+    fn judge(&mut self, at: Timestamp, live: Option<&Reading>, candidate: Option<&Reading>) {
+        if let (Some(limit), Some(reading)) = (&mut self.limit, candidate) {
+            limit.judge(at, reading::value(reading).ok());
         }
-        if let Reading::Value(live) = pair.live {
-            self.live.add(live);
-            if let Reading::Value(candidate) = pair.candidate
-                && live > 0.0
-                && candidate > 0.0
-            {
-                self.test.add((candidate / live).ln());
-            }
+        let live = live.and_then(|r| positive(r).ok());
+        let candidate = candidate.and_then(|r| positive(r).ok());
+        if let Some(value) = live {
+            self.live.add(value);
+        }
+        if let Some(value) = candidate {
+            self.candidate.add(value);
+        }
+        if let (Some(live), Some(candidate)) = (live, candidate) {
+            let reach = REACH_MAX.ln();
+            self.shift.add((candidate.ln() - live.ln()).clamp(-reach, reach));
         }
     }
 
-    fn measure(&self, alpha: f64) -> Measure {
-        let margin = self.spec.tolerance.ln();
-        let (mut charges, mut proofs) = match self.spec.direction {
-            Direction::Increase => (vec![self.up(alpha)], vec![self.test.log_e_below(margin)]),
-            Direction::Decrease => (vec![self.down(alpha)], vec![self.test.log_e_above(-margin)]),
-            Direction::Either => (
-                vec![self.up(alpha), self.down(alpha)],
-                vec![self.test.log_e_below(margin), self.test.log_e_above(-margin)],
+    fn evidence(&self) -> Evidence {
+        let (increase, decrease) = (self.increase(), self.decrease());
+        let evidence = match self.spec.direction {
+            Direction::Increase => increase,
+            Direction::Decrease => decrease,
+            Direction::Either => Evidence {
+                harm: increase.harm.max(decrease.harm),
+                healthy: increase.healthy.min(decrease.healthy),
+            },
+        };
+        // Beyond its limit it is not healthy, whatever live does.
+        let beyond = self.limit.as_ref().is_some_and(|l| l.beyond.is_some());
+        Evidence { healthy: if_far(!beyond, evidence.healthy), ..evidence }
+    }
+
+    fn convicts(&self, budget: &Budget) -> bool {
+        self.evidence().harm >= budget.harm || self.limit.as_ref().is_some_and(LimitWatch::convicts)
+    }
+
+    fn effect(&self, budget: &Budget) -> Effect {
+        let role = |values: &RunningMedian| RoleReport { n: values.count(), bad: 0, rate: values.median() };
+        Effect {
+            live: role(&self.live),
+            candidate: role(&self.candidate),
+            ratio: self.shift.median().map(f64::exp),
+            interval: self.interval(budget.false_revert),
+        }
+    }
+
+    fn sentence(&self, proof: Proof, budget: &Budget) -> String {
+        let facts = self.against_live(budget.false_revert);
+        match &self.limit {
+            Some(limit) if proof == Proof::Harm && limit.convicts() => format!(
+                "candidate {} has been {}, limit {}; {facts}",
+                words::significant(limit.latest, 3),
+                limit.stay().unwrap_or_default(),
+                words::duration(limit.spec.for_ms)
             ),
-        };
-        charges.extend(self.over_limit());
-        // While it is beyond its limit it is not healthy, however short it has been there.
-        if self.beyond.is_some() {
-            proofs.push(0.0);
-        }
-        let report = |median: &RunningMedian| RoleReport { n: median.seen(), bad: 0, rate: median.get() };
-        let words = |median: &RunningMedian| match median.get() {
-            Some(value) => format!("{} (median of {})", significant(value), count(median.seen(), "tick")),
-            None => "nothing yet".to_owned(),
-        };
-        Measure {
-            live: report(&self.live),
-            candidate: report(&self.candidate),
-            ratio: self.test.median().map(f64::exp),
-            interval: self.test.interval(alpha).map(|(low, high)| (low.exp(), high.exp())),
-            charges,
-            proofs,
-            words: format!("candidate {} against live {}", words(&self.candidate), words(&self.live)),
+            _ => format!("{facts}; {}", weighing(proof, self.evidence(), budget)),
         }
     }
 
-    fn convicts(&self, threshold: f64) -> bool {
-        self.measure(0.5).charges.iter().any(|charge| charge.convicts(threshold))
-    }
-
-    fn ways(&self) -> u32 {
-        if self.spec.direction == Direction::Either { 2 } else { 1 }
+    fn waiting_for(&self, budget: &Budget) -> String {
+        if self.candidate.count() == 0 {
+            return "the candidate's first value".into();
+        }
+        let limit = self.limit.as_ref();
+        match limit.and_then(|l| Some((l.stay()?, l.spec.for_ms))) {
+            Some((stay, for_ms)) => {
+                format!("the candidate to return: {stay}, limit {}", words::duration(for_ms))
+            }
+            None => more_health("for health", self.evidence().healthy, budget),
+        }
     }
 }

@@ -5,8 +5,8 @@
 use super::event::Command;
 use super::plan::Advance;
 use super::state::{Outcome, Phase, Release};
-pub use crate::judge::numbers::span;
 use crate::judge::report::{Finding, Standing};
+pub use crate::judge::words::duration as span;
 use crate::sample::{Timestamp, Weight};
 
 pub(super) fn started(release: &Release, by: &str, first: Weight) -> String {
