@@ -49,13 +49,14 @@ pub fn checks(checks: &[CheckReport]) -> String {
 }
 
 fn row(check: &CheckReport) -> Vec<String> {
-    let ratio = match (check.ratio, check.ratio_low, check.ratio_high) {
-        (Some(ratio), Some(low), Some(high)) => {
-            format!("{} ({} to {})", significant(ratio, 2), significant(low, 2), significant(high, 2))
-        }
-        (Some(ratio), _, _) => significant(ratio, 2),
-        _ => "-".to_owned(),
+    let number = |x| significant(x, 2);
+    let interval = match (check.ratio_low, check.ratio_high) {
+        (Some(low), Some(high)) => format!(" ({} to {})", number(low), number(high)),
+        (Some(low), None) => format!(" (at least {})", number(low)),
+        (None, Some(high)) => format!(" (at most {})", number(high)),
+        (None, None) => String::new(),
     };
+    let ratio = check.ratio.map_or_else(|| "-".to_owned(), |ratio| number(ratio) + &interval);
     vec![
         check.name.clone(),
         standing_word(check.standing).to_owned(),
