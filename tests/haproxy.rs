@@ -60,7 +60,7 @@ fn weights(haproxy: &Haproxy) -> Vec<String> {
 
 fn answer(error: RouterError) -> String {
     match error {
-        RouterError::Answer(text) => text,
+        RouterError::Answer(text) | RouterError::NoTraffic(text) => text,
         other => panic!("not an answer: {other}"),
     }
 }

@@ -26,7 +26,13 @@ impl Service {
             }
             RoutingReport::Read { attempt, observed } => match observed {
                 Ok(observed) => self.read(attempt, &observed).await,
-                Err(error) => self.note_router(Some(error.to_string())),
+                Err(error) => {
+                    let nobody_served = matches!(error, RouterError::NoTraffic(_));
+                    self.note_router(Some(error.to_string()));
+                    if nobody_served && attempt >= self.hand.attempts() {
+                        self.serve_again().await;
+                    }
+                }
             },
         }
     }
@@ -57,6 +63,18 @@ impl Service {
                 restarted: self.restarted || found.is_none(),
             };
             self.apply(event).await;
+        }
+    }
+
+    /// Both colours are without traffic: that is nobody's wish, and what should be is known.
+    async fn serve_again(&mut self) {
+        match &self.ledger {
+            Some(ledger) if ledger.release().order.answer == Answer::Confirmed => {
+                let event = Event::Drifted { at: self.now(), weight: Weight::NONE, restarted: false };
+                self.apply(event).await;
+            }
+            Some(_) => {}
+            None => self.tell_remembered_live(),
         }
     }
 

@@ -95,6 +95,14 @@ impl Service {
         self.stance = Stance::Settled { live, last: None };
     }
 
+    /// Gives all traffic to the colour that is known to be live; without one a person must say.
+    pub(super) fn tell_remembered_live(&mut self) {
+        if let Some(live) = self.stance.remembered().cloned() {
+            tracing::warn!(service = self.rules.service, %live, "nobody was served; all traffic goes to the live colour");
+            self.hand.order(None, split(&live, Weight::ALL));
+        }
+    }
+
     /// The router answered to an order outside of a release.
     pub(super) fn told_live(&mut self, error: Option<String>) {
         if let Some(error) = error {

@@ -42,6 +42,9 @@ pub enum RouterError {
         /// The system's words.
         why: String,
     },
+    /// Answers, and gives nobody any traffic. Says what to do.
+    #[error("{0}")]
+    NoTraffic(String),
     /// Answered, but not with success. Says what was asked, what came back, and what to do.
     #[error("{0}")]
     Answer(String),

@@ -72,3 +72,18 @@ fn five_mistakes_give_five_errors_and_nothing_starts() {
     assert_eq!(output.stderr.matches(": error: ").count(), 5, "{}", output.stderr);
     assert!(!state.exists(), "nothing was made");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_router_that_serves_nobody_is_put_right_with_and_without_a_release() {
+    let stage = Stage::start(Plan { hold: "8s", ..Plan::default() }, Faults::good(), Faults::good());
+    let nobody = "set server shop/blue1 weight 0; set server shop/green1 weight 0";
+    stage.haproxy.command(nobody);
+    stage.weights_become([100, 0]);
+    stage.start_release();
+    stage.verdict("weight");
+    stage.haproxy.command(nobody);
+    stage.verdict("drift");
+    stage.weights_become([90, 10]);
+    assert_eq!(stage.assize(&["release", "revert", "shop"]).code, 0);
+    stage.all_traffic_goes_to("blue").await;
+}

@@ -191,7 +191,7 @@ impl Router for HaproxyRouter {
     async fn read(&self) -> Result<Observed, RouterError> {
         let state = self.state().await?;
         let Some(first) = self.observed(&state) else {
-            return Err(RouterError::Answer(format!(
+            return Err(RouterError::NoTraffic(format!(
                 "every server of both colours in HAProxy's backend `{}` has weight 0, so nobody is served: \
                  give the live colour a weight, for example `set server {}/{} weight 100`",
                 self.backend, self.backend, self.colours[0].1[0]
