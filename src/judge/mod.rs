@@ -10,9 +10,9 @@
 //! every critical check healthy, so no correction is due there.
 //! Evidence is kept across weight steps: the null share follows the weight, nothing restarts.
 //!
-//! Here: one file per kind of check ([`ratio`], [`latency`] with [`learned`], [`value`]) behind [`comparison`],
-//! the rate test that the first two share ([`rate`]), what a check sees ([`sight`]), one check as a whole ([`check`]),
-//! the finding ([`finding`]), and how it reads ([`words`]).
+//! Here: one file per kind of check (`ratio`, `latency` with `learned`, `value`) behind `comparison`,
+//! the rate test that the first two share (`rate`), what a check sees (`sight`), one check as a whole (`check`),
+//! the finding (`finding`), and how it reads ([`words`]).
 //! What follows from a finding is decided in [`crate::release`].
 
 mod check;
