@@ -78,6 +78,8 @@ fn role(role: &RoleReport) -> String {
 
 /// How far the evidence has come towards its threshold.
 fn evidence(log_e: f64, threshold: f64) -> String {
+    // Adding 0 turns a rounded -0.0 into 0.0.
+    let log_e = (log_e * 10.0).round() / 10.0 + 0.0;
     let share = (log_e / threshold).clamp(0.0, 1.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 5")]
     let filled = (share * 5.0).round() as usize;
