@@ -54,6 +54,10 @@ const IMPURE: &[&str] = &[
     "tracing",
     "rand::",
     "async fn",
+    "async move",
+    "async {",
+    "::now(",
+    "std::{",
     "println!",
     "std::thread",
     "std::io",
@@ -77,21 +81,46 @@ impl File {
 
     /// Lines with their numbers, without comments and without what is only for tests.
     fn code(&self) -> Vec<(usize, &str)> {
+        let below = self.path.strip_prefix(root()).unwrap_or(&self.path);
         let of_tests =
-            self.path.ends_with("tests.rs") || self.path.components().any(|part| part.as_os_str() == "tests");
+            below.ends_with("tests.rs") || below.components().any(|part| part.as_os_str() == "tests");
         if of_tests { Vec::new() } else { code(&self.text) }
+    }
+
+    /// How many `super::` lead from here to the top of the crate: 2 in `src/judge/ratio.rs`, 1 in `src/judge/mod.rs`.
+    fn depth(&self) -> usize {
+        let below = self.path.strip_prefix(root().join("src")).unwrap_or(&self.path);
+        below.components().count() - usize::from(below.ends_with("mod.rs"))
     }
 }
 
+/// Leaves out only the item that stands behind `#[cfg(test)]`: what follows it is code again.
 fn code(text: &str) -> Vec<(usize, &str)> {
-    let before_tests = text.lines().enumerate().take_while(|(_, line)| line.trim() != "#[cfg(test)]");
-    let bare = |(i, line): (usize, &'_ str)| (i + 1, line.len().min(line.find("//").unwrap_or(line.len())));
-    before_tests
-        .map(|(i, line)| {
-            let (number, end) = bare((i, line));
-            (number, &line[..end])
-        })
-        .collect()
+    let mut lines = text.lines().enumerate();
+    let mut found = Vec::new();
+    while let Some((i, line)) = lines.next() {
+        if line.trim() == "#[cfg(test)]" {
+            // An item ends at its own indentation, as rustfmt has it.
+            let indent = line.len() - line.trim_start().len();
+            let ends = |line: &str| {
+                line.len() - line.trim_start().len() == indent && line.trim_end().ends_with([';', '}', ','])
+            };
+            lines.by_ref().find(|(_, line)| ends(line));
+        } else {
+            found.push((i + 1, &line[..comment(line)]));
+        }
+    }
+    found
+}
+
+/// Where the comment of a line starts, or its end; `//` in a string is no comment.
+fn comment(line: &str) -> usize {
+    let quotes =
+        |part: &str| part.replace("\\\\", "").replace("\\\"", "").replace("'\"'", "").matches('"').count();
+    line.match_indices("//")
+        .map(|(at, _)| at)
+        .find(|at| quotes(&line[..*at]).is_multiple_of(2))
+        .unwrap_or(line.len())
 }
 
 fn root() -> &'static Path {
@@ -118,10 +147,26 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Top-level modules that a line of code names: `crate::judge::…`, `crate::{judge, sample}`.
-fn named(line: &str) -> Vec<&str> {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    line.split("crate::").skip(1).map(|rest| rest.split(|c| !is_word(c)).next().unwrap_or("")).collect()
+/// Top-level modules that a line of code names: `crate::judge::…`, `crate::{judge, sample}`, and `super::super::judge`
+/// where two `super::` lead to the top. A list over several lines gives the name `{`, which no module may name.
+fn named(line: &str, depth: usize) -> Vec<&str> {
+    let up = "super::".repeat(depth);
+    let above =
+        line.match_indices(&up).map(|(at, _)| (at, up.len())).filter(|(at, _)| !line[..*at].ends_with("::"));
+    let top = line.match_indices("crate::").map(|(at, _)| (at, "crate::".len()));
+    top.chain(above).flat_map(|(at, length)| first_words(&line[at + length..])).collect()
+}
+
+fn first_words(rest: &str) -> Vec<&str> {
+    let word =
+        |part: &'_ str| part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(part.len());
+    match rest.strip_prefix('{') {
+        None => vec![&rest[..word(rest)]],
+        Some(list) => match list.split_once('}') {
+            Some((list, _)) => list.split(',').map(str::trim).map(|part| &part[..word(part)]).collect(),
+            None => vec![&rest[..1]],
+        },
+    }
 }
 
 /// Collects what is wrong and shows all of it.
@@ -153,7 +198,10 @@ fn modules_name_only_what_they_may() {
             continue;
         };
         for (number, line) in file.code() {
-            for name in named(line).into_iter().filter(|name| *name != module && !allowed.contains(name)) {
+            for name in named(line, file.depth())
+                .into_iter()
+                .filter(|name| *name != module && !allowed.contains(name))
+            {
                 findings.add(
                     &file,
                     number,
@@ -262,12 +310,28 @@ fn every_wall_has_its_module() {
 
 #[test]
 fn the_scanner_sees_what_it_should() {
-    assert_eq!(named("use crate::judge::Judge; crate::sample::Tick"), ["judge", "sample"]);
-    assert_eq!(named("use super::judge;"), [""; 0]);
-    let text = "a // crate::daemon\nb\n#[cfg(test)]\nmod tests { c }\n";
-    assert_eq!(code(text), [(1, "a "), (2, "b")]);
+    assert_eq!(named("use crate::judge::Judge; crate::sample::Tick", 1), ["judge", "sample"]);
+    assert_eq!(named("use crate::{judge, sample::Tick};", 1), ["judge", "sample"]);
+    assert_eq!(named("use crate::{", 1), ["{"]);
+    assert_eq!(named("use super::judge;", 2), [""; 0]);
+    assert_eq!(named("use super::judge;", 1), ["judge"]);
+    assert_eq!(named("use super::super::daemon;", 2), ["daemon"]);
     let file = |path: &str| File { path: root().join(path), text: String::new() };
     assert_eq!(file("src/judge/ratio.rs").module(), Some("judge"));
     assert_eq!(file("src/sample.rs").module(), Some("sample"));
     assert_eq!(file("tests/tidy.rs").module(), None);
+    assert_eq!(file("src/judge/ratio.rs").depth(), 2);
+    assert_eq!(file("src/judge/mod.rs").depth(), 1);
+}
+
+#[test]
+fn only_tests_and_comments_are_left_out() {
+    let text = "a // crate::daemon\nb\n#[cfg(test)]\nmod tests {\n    c\n}\n";
+    assert_eq!(code(text), [(1, "a "), (2, "b")]);
+    assert_eq!(code("#[cfg(test)]\nmod tests;\nuse a;\n"), [(3, "use a;")]);
+    assert_eq!(
+        code("#[cfg(test)]\npub mod noise;\nb\n#[cfg(test)]\nfn t() {\n    c\n}\nd\n"),
+        [(3, "b"), (8, "d")]
+    );
+    assert_eq!(code("\"http://a\" + b // c"), [(1, "\"http://a\" + b ")]);
 }

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// A program that has not said what it should within this time never will.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,10 +42,11 @@ impl Process {
         Self { child, lines }
     }
 
-    /// The next line that contains a text.
+    /// The next line that contains a text, which other lines do not delay beyond the patience.
     pub fn wait_for_line(&self, text: &str) -> String {
+        let start = Instant::now();
         loop {
-            let line = self.lines.recv_timeout(PATIENCE);
+            let line = self.lines.recv_timeout(PATIENCE.saturating_sub(start.elapsed()));
             let line = line.unwrap_or_else(|_| panic!("no line with `{text}`"));
             if line.contains(text) {
                 return line;
