@@ -136,10 +136,10 @@ fn advance(release: &Release, index: usize, reason: &str) -> Ruling {
     Ruling::Advance { index, reason: words::advance(release, weight, reason) }
 }
 
-/// No critical check is blind at this moment, and there is something to see at all.
+/// No critical check is blind at this moment, and each has seen the candidate.
 fn sees_everything(release: &Release) -> bool {
     trouble(release).is_none()
         && !release.assessment.checks.is_empty()
         && (release.assessment.checks.iter())
-            .all(|check| !check.critical || check.standing != Standing::Blind)
+            .all(|check| !check.critical || (check.standing != Standing::Blind && check.candidate.n > 0))
 }

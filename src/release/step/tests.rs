@@ -220,6 +220,14 @@ fn deadline_promote_goes_on_without_proof_but_never_blind() {
 }
 
 #[test]
+fn deadline_promote_needs_a_sight_of_the_candidate() {
+    let mut script = Script::new(Plan { on_deadline: OnDeadline::Promote, ..plan() });
+    // The router never confirms, so the candidate never had traffic.
+    script.scant(61);
+    assert_eq!(script.weights(), [10.0, 0.0]);
+}
+
+#[test]
 fn blindness_holds_says_why_and_passes() {
     let mut script = Script::new(plan());
     script.routed().good(1).unseen(20);
