@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use assize::evidence::kernel::Tally;
-use assize::evidence::share::{RHO, ShareGrid, ShareTable, Weighting};
+use assize::evidence::share::{RHO, ShareGrid, ShareTable};
 use assize::judge::Judge;
 use assize::judge::spec::{CheckKind, CheckSpec, JudgeSpec, RatioSpec};
 use assize::sample::{Pair, Reading, Tick, Timestamp, Weight};
@@ -42,12 +42,15 @@ fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
 }
 
 fn bench(c: &mut Criterion) {
-    c.bench_function("share table update, 3 bad of 200", |bencher| {
-        let points = ShareGrid::spread(1.0 / 40.0, 60.0, 44).chain([1.0, 1.5]);
-        let mut table = ShareTable::new(Arc::new(ShareGrid::new(points, &RHO, Weighting::LogNormal(2.0))));
-        let share = Tally::with_odds(2, 3, 1.0).unwrap_or_else(|error| unreachable!("{error}"));
-        bencher.iter(|| table.add(black_box(share)));
-    });
+    for (k, n) in [(2, 3), (16, 32), (60, 100), (5_000, 10_000)] {
+        c.bench_function(&format!("share table update, {k} of {n} events"), |bencher| {
+            let points = ShareGrid::spread(1.0 / 40.0, 60.0, 14).chain([1.0, 1.5]);
+            let mut table = ShareTable::new(Arc::new(ShareGrid::new(points, &RHO, |_, _| 1.0)));
+            // Odds as they come: the two colours never have the very same number of requests.
+            let share = Tally::with_odds(k, n, 1.01).unwrap_or_else(|error| unreachable!("{error}"));
+            bencher.iter(|| table.add(black_box(share)));
+        });
+    }
     c.bench_function("one tick of a ratio check, judged", |bencher| {
         let (mut judge, mut at) = (Judge::new(spec()), 0);
         bencher.iter(|| {

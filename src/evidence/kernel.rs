@@ -4,9 +4,7 @@
 //! A plain binomial likelihood calls such bursts a regression, so the share of a tick is itself taken as random:
 //! beta distributed about its mean θ with intra-tick correlation ρ.
 //! The binomial coefficient is left out: it cancels in every ratio of likelihoods.
-//! [`super::share`] adds these up over a grid of odds and ρ.
-
-use serde::{Deserialize, Serialize};
+//! [`super::grid`] computes the same over a whole grid of odds and ρ at once; here is one value, plainly.
 
 use super::count_to_float;
 use super::gamma::ln_beta;
@@ -18,7 +16,7 @@ const PRODUCT_TRIALS_MAX: u64 = 16;
 const PRODUCT_MIN: f64 = 1e-200;
 
 /// What one tick says: `successes` of `trials`, to be held against a share with the given odds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tally {
     successes: u64,
     trials: u64,
@@ -104,16 +102,6 @@ pub fn log_kernel(successes: u64, trials: u64, odds: f64, rho: f64) -> f64 {
         log_product(successes, trials, a, b)
     } else {
         log_beta_binomial(successes, trials, a, b, ln_beta(a, b))
-    }
-}
-
-/// [`log_kernel`] where `ln_beta(a, b)` is known already.
-#[must_use]
-pub fn log_kernel_with(successes: u64, trials: u64, (a, b): (f64, f64), ln_beta_ab: f64) -> f64 {
-    if trials <= PRODUCT_TRIALS_MAX {
-        log_product(successes, trials, a, b)
-    } else {
-        log_beta_binomial(successes, trials, a, b, ln_beta_ab)
     }
 }
 

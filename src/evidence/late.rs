@@ -6,55 +6,57 @@
 //! alternative": before every tick the change happens with a fixed small probability (Shiryaev's prior), and the
 //! likelihood is averaged over when it happened.
 //! That average is again one probability distribution for the data, so the quotient is an e-value as before, and so
-//! is a weighted mean of the two ([`with_late`]).
+//! is a weighted mean of the two.
 //!
 //! The null is widened as well: its own rate and burstiness may change once within the null, at the moment that suits
 //! it best. Otherwise a single burst after a long calm, or a rate that rises but stays within its limit, would look
 //! like the change to harm.
 
-use serde::{Deserialize, Serialize};
-
-use super::share::{Question, ShareTable};
+use super::share::{LN_E_MAX, Question, ShareTable};
 
 /// Probability that harm begins with a given tick. At 1 in 1,000 the proof costs e^7 more than one that knew the
 /// moment, which is one to three ticks of plain harm, and the prior still covers releases of some thousand ticks.
 const ONSET: f64 = 0.001;
 
-/// What late harm weighs beside harm from the start: the latter loses a tenth of its evidence (ln 0.9 = −0.1).
-const LATE_WEIGHT: f64 = 0.1;
-
-/// The weighted mean of the e-values for harm from the start and for late harm, all as logarithms.
-#[must_use]
-pub fn with_late(constant: f64, late: f64) -> f64 {
-    ln_add((1.0 - LATE_WEIGHT).ln() + constant, LATE_WEIGHT.ln() + late)
-}
+/// Numbers outside of this are brought back by a common factor, long before they could leave the range of a double.
+const SCALE: (f64, f64) = (1e-100, 1e100);
 
 /// One question of one [`ShareTable`], asked of every moment at which the answer may have changed.
-/// A fixed number of floats.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A fixed number of floats; taking in a tick allocates nothing.
+#[derive(Clone, Debug, PartialEq)]
 pub struct LateTest {
     question: Question,
-    /// ln of prior × likelihood per alternative cell, with the change behind it.
+    /// The weight of the whole alternative, and of the whole null.
+    priors: (f64, f64),
+    /// Prior × likelihood per alternative cell, with the change behind it; in the table's scale times e^`ln_scale`.
     changed: Vec<f64>,
-    /// ln of the likelihood of each alternative cell's share of the prior.
-    prior: Vec<f64>,
-    /// ln of prior × likelihood with the change still to come.
-    unchanged: f64,
-    /// Log-likelihood per null cell, which holds since the moment that suits it best; before that, any null cell.
+    /// Likelihood per null cell, which holds since the moment that suits it best; before that, any null cell. Likewise.
     null: Vec<f64>,
+    ln_scale: f64,
+    /// e^−`ln_scale`: from the table's scale to this one.
+    inward: f64,
+    /// Prior × likelihood with the change still to come, in the table's scale.
+    unchanged: f64,
+    /// The prior alone of the change still to come.
+    calm: f64,
+    /// The largest likelihood of a null cell of the table, in the table's scale.
+    null_of_table: f64,
 }
 
 impl LateTest {
     /// For a table that has seen nothing yet.
     #[must_use]
     pub fn new(question: Question, table: &ShareTable) -> Self {
-        let prior = table.ln_prior(&question.alternative, question.rhos);
-        let cells = question.null.len() * question.rhos;
+        let rhos = question.rhos.min(table.grid().rhos().len());
         Self {
-            changed: vec![f64::NEG_INFINITY; prior.len()],
-            prior,
-            unchanged: 0.0,
-            null: vec![0.0; cells],
+            priors: (table.prior(&question.alternative, rhos), table.prior(&question.null, rhos)),
+            changed: vec![0.0; question.alternative.len() * rhos],
+            null: vec![1.0; question.null.len() * rhos],
+            ln_scale: 0.0,
+            inward: 1.0,
+            unchanged: 1.0,
+            calm: 1.0,
+            null_of_table: 1.0,
             question,
         }
     }
@@ -62,41 +64,53 @@ impl LateTest {
     /// Takes in the tick that `table` has just taken in; to be called once for each tick with trials.
     pub fn add(&mut self, table: &ShareTable) {
         let Question { alternative, null, rhos } = &self.question;
-        let onset = ONSET.ln() + self.unchanged;
-        let alternatives = table.rows(alternative.clone()).flat_map(|row| row.latest.iter().take(*rhos));
-        for ((changed, prior), latest) in self.changed.iter_mut().zip(&self.prior).zip(alternatives) {
-            *changed = ln_add(*changed, onset + prior) + latest;
+        let (step, lift) = table.latest();
+        let onset = ONSET * self.unchanged * self.inward / self.priors.0;
+        let width = alternative.len().max(1);
+        for (changed, run) in self.changed.chunks_exact_mut(width).zip(table.grid().runs(alternative, *rhos))
+        {
+            let weights = &table.grid().weights()[run.clone()];
+            for ((changed, step), weight) in changed.iter_mut().zip(&step[run]).zip(weights) {
+                *changed = (*changed + onset * weight) * step;
+            }
         }
-        let before = table
-            .rows(null.clone())
-            .flat_map(|row| row.before().take(*rhos))
-            .fold(f64::NEG_INFINITY, f64::max);
-        let steps = table.rows(null.clone()).flat_map(|row| row.latest.iter().take(*rhos));
-        for (cell, latest) in self.null.iter_mut().zip(steps) {
-            *cell = cell.max(before) + latest;
+        let before = self.null_of_table * self.inward;
+        let width = null.len().max(1);
+        for (cells, run) in self.null.chunks_exact_mut(width).zip(table.grid().runs(null, *rhos)) {
+            for (cell, step) in cells.iter_mut().zip(&step[run]) {
+                *cell = if *cell > before { *cell } else { before } * step;
+            }
         }
-        if let Some(mean) = table.log_mean(null.clone(), *rhos) {
-            // The prior that the change is still to come, after as many ticks as the table has seen.
-            self.unchanged = mean + (1.0 - ONSET).ln() * super::count_to_float(table.ticks());
+        self.calm *= 1.0 - ONSET;
+        self.null_of_table = table.max(null, *rhos);
+        self.unchanged = self.calm * table.mean(null, *rhos, self.priors.1);
+        self.rescale(lift);
+    }
+
+    /// Follows the table's scale, and keeps the own numbers in range.
+    fn rescale(&mut self, lift: f64) {
+        let top = self.changed.iter().chain(&self.null).copied().fold(0.0, f64::max);
+        let away = top > 0.0 && !(SCALE.0..=SCALE.1).contains(&top);
+        if away {
+            let factor = 1.0 / top;
+            self.changed.iter_mut().chain(&mut self.null).for_each(|value| *value *= factor);
+        }
+        if away || lift != 0.0 {
+            self.ln_scale += lift + if away { top.ln() } else { 0.0 };
+            self.inward = (-self.ln_scale).exp();
         }
     }
 
     /// ln E: 0 before the first tick, finite always.
     #[must_use]
     pub fn log_e(&self) -> f64 {
-        let changed = self.changed.iter().copied().fold(f64::NEG_INFINITY, ln_add);
-        let null = self.null.iter().copied().reduce(f64::max);
-        match null {
-            Some(null) if !self.changed.is_empty() => ln_add(changed, self.unchanged) - null,
-            _ => 0.0,
+        let null = self.null.iter().copied().fold(0.0, f64::max);
+        let changed: f64 = self.changed.iter().sum();
+        if self.priors.0 <= 0.0 || changed <= 0.0 && null <= 0.0 {
+            return 0.0;
         }
+        ((changed + self.unchanged * self.inward) / null).ln().clamp(-LN_E_MAX, LN_E_MAX)
     }
-}
-
-/// ln(eᵃ + eᵇ), where `a` may be −∞.
-fn ln_add(a: f64, b: f64) -> f64 {
-    let (high, low) = if a > b { (a, b) } else { (b, a) };
-    if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
 }
 
 #[cfg(test)]
@@ -106,7 +120,7 @@ mod tests {
     use super::*;
     use crate::evidence::count_to_float;
     use crate::evidence::kernel::Tally;
-    use crate::evidence::share::{RHO, RHO_HARM, ShareGrid, Weighting};
+    use crate::evidence::share::{RHO, RHO_HARM, ShareGrid};
 
     #[derive(Clone)]
     struct Stream {
@@ -117,7 +131,7 @@ mod tests {
 
     fn stream() -> Stream {
         let points = ShareGrid::spread(1.0 / 40.0, 60.0, 44).chain([1.0, 1.5]);
-        let grid = ShareGrid::new(points, &RHO, Weighting::LogNormal(2.0));
+        let grid = ShareGrid::new(points, &RHO, |c, _| (-0.5 * (c.ln() / 2.0).powi(2)).exp());
         let question = Question { alternative: grid.at_least(1.5), null: grid.at_most(1.0), rhos: RHO_HARM };
         let table = ShareTable::new(Arc::new(grid));
         let late = LateTest::new(question.clone(), &table);
@@ -137,7 +151,6 @@ mod tests {
     #[test]
     fn nothing_seen_is_no_evidence() {
         assert!(stream().late.log_e().abs() < f64::EPSILON);
-        assert!(with_late(0.0, 0.0).abs() < 1e-12);
     }
 
     #[test]

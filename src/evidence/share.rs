@@ -8,17 +8,20 @@
 //! The numerator is one probability distribution for the data and the denominator is at least the likelihood of the
 //! true null member, so the quotient is an e-value, for every null and every alternative.
 //!
-//! One table of cumulative log-likelihoods over (c, ρ) therefore serves all questions about one stream, and its
-//! confidence sequence too. The likelihood of one tick comes from [`super::kernel`].
+//! One table of likelihoods over (c, ρ) therefore serves all questions about one stream, and its confidence sequence
+//! too. The points and the likelihood of one tick come from [`super::grid`].
+//!
+//! Likelihoods are kept as plain numbers relative to the likeliest cell, so that a tick is a multiplication per cell
+//! and a question a sum of products. Now and then, before a number could leave the range of a double, they are
+//! *folded*: taken into logarithms, from which they start anew at 1.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::Interval;
-use super::gamma::ln_beta;
-use super::kernel::{Tally, beta_parameters, log_binomial, log_kernel_with};
+pub use super::grid::ShareGrid;
+use super::grid::{LN_FACTOR_MIN, Likelihood, Scratch};
+use super::kernel::Tally;
 
 /// Intra-tick correlations asked about, rising. Harm must be proved against all of them.
 pub const RHO: [f64; 5] = [0.0, 0.001, 0.01, 0.05, 0.2];
@@ -30,114 +33,15 @@ pub const RHO_HARM: usize = 5;
 /// 0.2 a dozen clean ticks would prove nothing, however many requests they held.
 pub const RHO_HEALTHY: usize = 3;
 
-/// Two multiples closer than this, relatively, are one point of the grid.
-const SAME: f64 = 1e-9;
+/// A number below this is folded before another tick could make it vanish (a tick's factor is at least e^−350).
+const FOLD_BELOW: f64 = 1e-120;
 
-/// Terms this far below the largest, in logs, no longer change a sum of a few hundred.
-const NEGLIGIBLE: f64 = -45.0;
-
-/// How the alternatives are weighted.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Weighting {
-    /// All points alike.
-    Flat,
-    /// A normal in ln c about 0 with this standard deviation: moderate effects are likelier than sixty-fold ones.
-    LogNormal(f64),
-}
-
-/// The points (c, ρ) of a table, and what can be computed from them once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ShareGrid {
-    multiples: Vec<f64>,
-    rhos: Vec<f64>,
-    weights: Vec<f64>,
-    ln_weights: Vec<f64>,
-    /// Beta parameters at odds 1 and their ln B, per cell with ρ > 0: what a stream with a fixed null share needs.
-    at_even_odds: Vec<(f64, f64, f64)>,
-}
-
-impl ShareGrid {
-    /// A grid over multiples of the odds and intra-tick correlations (each in [0, 1)).
-    ///
-    /// Multiples are sorted; duplicates and what is not a positive finite number are left out.
-    #[must_use]
-    pub fn new(multiples: impl IntoIterator<Item = f64>, rhos: &[f64], weighting: Weighting) -> Self {
-        let mut multiples: Vec<f64> = multiples.into_iter().filter(|c| c.is_finite() && *c > 0.0).collect();
-        multiples.sort_by(f64::total_cmp);
-        multiples.dedup_by(|later, kept| *later <= *kept * (1.0 + SAME));
-        let ln_weights: Vec<f64> = multiples
-            .iter()
-            .map(|c| match weighting {
-                Weighting::Flat => 0.0,
-                Weighting::LogNormal(sd) => -0.5 * (c.ln() / sd).powi(2),
-            })
-            .collect();
-        Self {
-            weights: ln_weights.iter().map(|w| w.exp()).collect(),
-            at_even_odds: multiples
-                .iter()
-                .flat_map(|c| rhos.iter().map(move |rho| cell_parameters(*c, *rho)))
-                .collect(),
-            rhos: rhos.to_vec(),
-            ln_weights,
-            multiples,
-        }
-    }
-
-    /// `count` points spread evenly in ln c from `low` to `high`, both included.
-    pub fn spread(low: f64, high: f64, count: u32) -> impl Iterator<Item = f64> {
-        let (from, to) = (low.ln(), high.ln());
-        let steps = f64::from(count.max(2) - 1);
-        (0..count).map(move |i| (from + (to - from) * f64::from(i) / steps).exp())
-    }
-
-    /// The multiples c, rising.
-    #[must_use]
-    pub fn multiples(&self) -> &[f64] {
-        &self.multiples
-    }
-
-    /// The points at or above `c`.
-    #[must_use]
-    pub fn at_least(&self, c: f64) -> Range<usize> {
-        self.first(|x| x >= c / (1.0 + SAME))..self.multiples.len()
-    }
-
-    /// The points above `c`.
-    #[must_use]
-    pub fn above(&self, c: f64) -> Range<usize> {
-        self.first(|x| x > c * (1.0 + SAME))..self.multiples.len()
-    }
-
-    /// The points at or below `c`.
-    #[must_use]
-    pub fn at_most(&self, c: f64) -> Range<usize> {
-        0..self.above(c).start
-    }
-
-    /// The points below `c`.
-    #[must_use]
-    pub fn below(&self, c: f64) -> Range<usize> {
-        0..self.at_least(c).start
-    }
-
-    fn first(&self, reached: impl Fn(f64) -> bool) -> usize {
-        self.multiples.partition_point(|x| !reached(*x))
-    }
-}
-
-/// (a, b, ln B(a, b)) at odds c; unused and zero at ρ = 0, where there is no beta distribution.
-fn cell_parameters(c: f64, rho: f64) -> (f64, f64, f64) {
-    if rho <= 0.0 {
-        return (0.0, 0.0, 0.0);
-    }
-    let (a, b) = beta_parameters(c, (1.0 - rho) / rho);
-    (a, b, ln_beta(a, b))
-}
+/// Evidence beyond e to this power, in either direction, is not told apart any more.
+pub const LN_E_MAX: f64 = 700.0;
 
 /// What is asked of a table: an alternative against a null, each a range of multiples, with the first `rhos` of the
 /// grid's correlations on both sides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Indices from [`ShareGrid::at_least`] and its like.
     pub alternative: Range<usize>,
@@ -147,38 +51,43 @@ pub struct Question {
     pub rhos: usize,
 }
 
-/// The cumulative log-likelihood of one stream over a grid. A fixed number of floats.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The likelihood of one stream over a grid. A fixed number of floats; taking in a tick allocates nothing.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ShareTable {
     grid: Arc<ShareGrid>,
-    /// By multiple, then by ρ.
-    cells: Vec<f64>,
-    /// What the latest tick added to each cell.
-    latest: Vec<f64>,
+    /// Per cell, relative to the likeliest one at the latest fold: `base * since`.
+    likelihood: Vec<f64>,
+    /// Log-likelihood at the latest fold, the largest being 0.
+    ln_base: Vec<f64>,
+    /// Its exponential.
+    base: Vec<f64>,
+    /// What the ticks since then made of it.
+    since: Vec<f64>,
+    /// What the latest tick multiplied each cell's likelihood with, the largest being 1.
+    step: Vec<f64>,
+    /// By how much, in logs, the latest tick lifted all cells beyond `step`, to keep the likeliest near 1.
+    lift: f64,
+    scratch: Scratch,
     /// Ticks with trials.
     ticks: u64,
-}
-
-/// One multiple's cells, by ρ.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Row<'a> {
-    pub cells: &'a [f64],
-    pub latest: &'a [f64],
-}
-
-impl<'a> Row<'a> {
-    /// The cells as they were before the latest tick.
-    pub fn before(self) -> impl Iterator<Item = f64> + use<'a> {
-        self.cells.iter().zip(self.latest).map(|(now, step)| now - step)
-    }
 }
 
 impl ShareTable {
     /// A table that has seen nothing.
     #[must_use]
     pub fn new(grid: Arc<ShareGrid>) -> Self {
-        let cells = vec![0.0; grid.multiples.len() * grid.rhos.len()];
-        Self { latest: cells.clone(), ticks: 0, grid, cells }
+        let ones = vec![1.0; grid.cells()];
+        Self {
+            ln_base: vec![0.0; grid.cells()],
+            likelihood: ones.clone(),
+            base: ones.clone(),
+            since: ones.clone(),
+            step: ones,
+            lift: 0.0,
+            scratch: Scratch::new(&grid),
+            ticks: 0,
+            grid,
+        }
     }
 
     /// The points of the table.
@@ -195,45 +104,75 @@ impl ShareTable {
 
     /// Takes in one tick. The cell at c holds the odds `tally.odds() * c`. No trials change nothing.
     pub fn add(&mut self, tally: Tally) {
-        let (k, n) = (tally.successes(), tally.trials());
-        if n == 0 {
+        if tally.trials() == 0 {
             return;
         }
-        let width = self.grid.rhos.len();
-        // Exactly 1 is how streams with a fixed null share are added; no arithmetic stands behind it.
-        #[expect(clippy::float_cmp, reason = "a marker, not a result")]
-        let even = tally.odds() == 1.0;
-        let rows = self.latest.chunks_exact_mut(width.max(1)).zip(&self.grid.multiples);
-        for (i, (row, c)) in rows.enumerate() {
-            let odds = tally.odds() * c;
-            for (j, (latest, rho)) in row.iter_mut().zip(&self.grid.rhos).enumerate() {
-                *latest = if *rho <= 0.0 {
-                    log_binomial(k, n, odds)
-                } else if even {
-                    let (a, b, ln_beta_ab) = self.grid.at_even_odds[i * width + j];
-                    log_kernel_with(k, n, (a, b), ln_beta_ab)
-                } else {
-                    super::kernel::log_kernel(k, n, odds, *rho)
-                };
-            }
-        }
         self.ticks += 1;
-        for (cell, latest) in self.cells.iter_mut().zip(&self.latest) {
-            *cell += latest;
+        self.lift = 0.0;
+        match self.grid.likelihood(tally, &mut self.scratch, &mut self.step) {
+            Likelihood::Plain => self.multiply(),
+            Likelihood::Logs => self.add_logs(),
+        }
+        for ((likelihood, base), since) in self.likelihood.iter_mut().zip(&self.base).zip(&self.since) {
+            *likelihood = base * since;
         }
     }
 
-    /// ln E: the weighted mean over the alternative divided by the maximum over the null.
+    fn multiply(&mut self) {
+        let scale = 1.0 / largest(&self.step);
+        let mut least = f64::MAX;
+        for (since, step) in self.since.iter_mut().zip(&mut self.step) {
+            *step *= scale;
+            *since *= *step;
+            least = if *since < least { *since } else { least };
+        }
+        if least < FOLD_BELOW {
+            self.fold();
+        }
+    }
+
+    fn add_logs(&mut self) {
+        let top = largest(&self.step);
+        let least = self.step.iter().copied().fold(f64::MAX, f64::min);
+        if least - top > LN_FACTOR_MIN {
+            self.step.iter_mut().for_each(|step| *step = (*step - top).exp());
+            self.multiply();
+            return;
+        }
+        // Factors that a double cannot hold go straight into the logarithms.
+        for (base, step) in self.ln_base.iter_mut().zip(&mut self.step) {
+            *base += *step - top;
+            *step = exp(*step - top);
+        }
+        self.fold();
+    }
+
+    fn fold(&mut self) {
+        for (base, since) in self.ln_base.iter_mut().zip(&mut self.since) {
+            *base += since.ln();
+            *since = 1.0;
+        }
+        let top = largest(&self.ln_base);
+        for (ln_base, base) in self.ln_base.iter_mut().zip(&mut self.base) {
+            *ln_base -= top;
+            *base = exp(*ln_base);
+        }
+        self.lift = -top;
+    }
+
+    /// ln E: the weighted mean over the alternative divided by the maximum over the null, held within ±[`LN_E_MAX`].
     ///
-    /// An empty alternative or null has nothing to say: 0. Always finite.
+    /// An empty alternative or null, or an alternative without weight, has nothing to say: 0.
     #[must_use]
     pub fn log_e(&self, question: &Question) -> f64 {
-        let null = self.log_max(question.null.clone(), question.rhos);
-        let mean = self.log_mean(question.alternative.clone(), question.rhos);
-        match (mean, null) {
-            (Some(mean), Some(null)) => mean - null,
-            _ => 0.0,
+        let prior = self.prior(&question.alternative, question.rhos);
+        if prior <= 0.0 || question.null.is_empty() {
+            return 0.0;
         }
+        // One side may be so much less likely than the other that it vanished beside it.
+        let mean = self.mean(&question.alternative, question.rhos, prior).max(f64::MIN_POSITIVE);
+        let null = self.max(&question.null, question.rhos).max(f64::MIN_POSITIVE);
+        (mean / null).ln().clamp(-LN_E_MAX, LN_E_MAX)
     }
 
     /// All multiples whose likelihood, maximised over ρ, exceeds `alpha` times the weighted mean over the grid: an
@@ -243,12 +182,13 @@ impl ShareTable {
     /// in ln c, so it lies below that line and the interval is never too short.
     #[must_use]
     pub fn confidence(&self, alpha: f64) -> Interval {
-        let all = 0..self.grid.multiples.len();
-        let Some(mean) = self.log_mean(all.clone(), self.grid.rhos.len()) else {
+        let (all, rhos) = (0..self.grid.multiples().len(), self.grid.rhos().len());
+        let prior = self.prior(&all, rhos);
+        if prior <= 0.0 {
             return Interval { low: None, high: None };
-        };
-        let bar = mean + alpha.ln();
-        let excess = |i: usize| self.profile(i) - bar;
+        }
+        let bar = self.ln_mean(&all, rhos, prior) + alpha.ln();
+        let excess = |i: usize| self.ln_max(&(i..i + 1), rhos) - bar;
         let inside = |i: &usize| excess(*i) > 0.0;
         let low = all.clone().find(inside).filter(|i| *i > 0);
         let high = all.clone().rev().find(inside).filter(|i| i + 1 < all.end);
@@ -266,9 +206,9 @@ impl ShareTable {
         outer: Option<usize>,
         included: usize,
     ) -> f64 {
-        let at = |i: usize| self.grid.multiples[i].ln();
+        let at = |i: usize| self.grid.multiples()[i].ln();
         let Some(outer) = outer else {
-            return self.grid.multiples[excluded];
+            return self.grid.multiples()[excluded];
         };
         let slope = (excess(excluded) - excess(outer)) / (at(excluded) - at(outer));
         let step = -excess(excluded) / slope;
@@ -278,52 +218,68 @@ impl ShareTable {
         if part.is_finite() && part > 0.0 {
             (at(excluded) + whole * part.min(1.0)).exp()
         } else {
-            self.grid.multiples[excluded]
+            self.grid.multiples()[excluded]
         }
     }
 
-    /// The log-likelihood at one multiple, maximised over every ρ.
-    fn profile(&self, i: usize) -> f64 {
-        self.log_max(i..i + 1, self.grid.rhos.len()).unwrap_or(f64::MIN)
+    /// What the latest tick multiplied each cell with, and by how much, in logs, all were lifted besides.
+    pub(super) fn latest(&self) -> (&[f64], f64) {
+        (&self.step, self.lift)
     }
 
-    /// Maximum over a range of multiples and the first `rhos` correlations; absent where the range is empty.
-    fn log_max(&self, range: Range<usize>, rhos: usize) -> Option<f64> {
-        self.rows(range).flat_map(|row| row.cells.iter().take(rhos)).copied().reduce(f64::max)
+    /// The whole weight of an alternative.
+    pub(super) fn prior(&self, range: &Range<usize>, rhos: usize) -> f64 {
+        self.grid.runs(range, rhos).flat_map(|run| &self.grid.weights()[run]).sum()
     }
 
-    /// Log of the weighted mean of the likelihoods; absent where the range is empty or has no weight.
-    pub(super) fn log_mean(&self, range: Range<usize>, rhos: usize) -> Option<f64> {
-        let ln_weights = self.grid.ln_weights.get(range.clone())?;
-        let weighted = || {
-            self.rows(range.clone())
-                .zip(ln_weights)
-                .flat_map(|(row, w)| row.cells.iter().take(rhos).map(move |l| l + w))
+    /// Weighted mean of the likelihoods of an alternative whose whole weight is `prior`, relative to the likeliest cell.
+    pub(super) fn mean(&self, range: &Range<usize>, rhos: usize, prior: f64) -> f64 {
+        let products = |run: Range<usize>| -> f64 {
+            self.likelihood[run.clone()].iter().zip(&self.grid.weights()[run]).map(|(l, w)| l * w).sum()
         };
-        let top = weighted().reduce(f64::max)?;
-        let sum: f64 = weighted().map(|l| l - top).filter(|l| *l > NEGLIGIBLE).map(f64::exp).sum();
-        let used = rhos.min(self.grid.rhos.len());
-        let weight = self.grid.weights[range].iter().sum::<f64>() * super::count_to_float(used as u64);
-        (weight > 0.0).then(|| top + (sum / weight).ln())
+        self.grid.runs(range, rhos).map(products).sum::<f64>() / prior
     }
 
-    /// ln of each alternative cell's share of the prior, by multiple, then by ρ.
-    pub(super) fn ln_prior(&self, range: &Range<usize>, rhos: usize) -> Vec<f64> {
-        let used = rhos.min(self.grid.rhos.len());
-        let weights = self.grid.weights.get(range.clone()).unwrap_or_default();
-        let all = weights.iter().sum::<f64>() * super::count_to_float(used as u64);
-        weights.iter().flat_map(|w| std::iter::repeat_n((w / all).ln(), used)).collect()
+    /// The largest likelihood in a range of multiples and the first `rhos` correlations, likewise; 0 if it is empty.
+    pub(super) fn max(&self, range: &Range<usize>, rhos: usize) -> f64 {
+        self.grid.runs(range, rhos).map(|run| largest(&self.likelihood[run])).fold(0.0, f64::max)
     }
 
-    pub(super) fn rows(&self, range: Range<usize>) -> impl Iterator<Item = Row<'_>> {
-        let width = self.grid.rhos.len().max(1);
-        self.cells
-            .chunks_exact(width)
-            .zip(self.latest.chunks_exact(width))
-            .skip(range.start)
-            .take(range.len())
-            .map(|(cells, latest)| Row { cells, latest })
+    fn ln_likelihood(&self, cell: usize) -> f64 {
+        self.ln_base[cell] + self.since[cell].ln()
     }
+
+    fn ln_max(&self, range: &Range<usize>, rhos: usize) -> f64 {
+        let cells = self.grid.runs(range, rhos).flatten();
+        cells.map(|cell| self.ln_likelihood(cell)).fold(f64::MIN, f64::max)
+    }
+
+    fn ln_mean(&self, range: &Range<usize>, rhos: usize, prior: f64) -> f64 {
+        let weighted = || {
+            let cells = self.grid.runs(range, rhos).flatten();
+            cells.map(|cell| self.ln_likelihood(cell) + self.grid.weights()[cell].ln())
+        };
+        let top = weighted().fold(f64::MIN, f64::max);
+        top + (weighted().map(|l| (l - top).exp()).sum::<f64>() / prior).ln()
+    }
+}
+
+/// e^x for x ≤ 0, without the detour that a library takes to a number too small for a double.
+fn exp(x: f64) -> f64 {
+    if x < -LN_E_MAX { 0.0 } else { x.exp() }
+}
+
+/// The largest of a slice of numbers none of which is NaN; −∞ if it is empty.
+fn largest(values: &[f64]) -> f64 {
+    // Eight at a time: comparisons that do not wait for each other.
+    let mut tops = [f64::NEG_INFINITY; 8];
+    let mut chunks = values.chunks_exact(8);
+    for chunk in &mut chunks {
+        for (top, value) in tops.iter_mut().zip(chunk) {
+            *top = if *value > *top { *value } else { *top };
+        }
+    }
+    tops.iter().chain(chunks.remainder()).copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 //! Evidence is kept across weight steps: the null share follows the weight, nothing restarts.
 //!
 //! Here: one file per kind of check (`ratio`, `latency` with `learned`, `value`) behind `comparison`,
-//! the rate test that the first two share (`rate`), what a check sees (`sight`), one check as a whole (`check`),
+//! the rate test that the first two share (`rate`, its `points`), what a check sees (`sight`), one check as a whole (`check`),
 //! the finding (`finding`), and how it reads ([`words`]).
 //! What follows from a finding is decided in [`crate::release`].
 
@@ -20,6 +20,7 @@ mod comparison;
 mod finding;
 mod latency;
 mod learned;
+mod points;
 mod rate;
 mod ratio;
 mod reading;

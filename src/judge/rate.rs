@@ -9,26 +9,16 @@
 
 use std::sync::Arc;
 
-use crate::evidence::count_to_float;
 use crate::evidence::kernel::Tally;
-use crate::evidence::late::{LateTest, with_late};
-use crate::evidence::share::{Question, RHO, RHO_HARM, RHO_HEALTHY, ShareGrid, ShareTable, Weighting};
+use crate::evidence::late::LateTest;
+use crate::evidence::outage::{OutageTest, Served};
+use crate::evidence::share::{Question, RHO_HARM, RHO_HEALTHY, ShareTable};
+use crate::evidence::{count_to_float, mixed};
 
 use super::comparison::Effect;
+use super::points;
 use super::report::RoleReport;
 use super::words;
-
-/// Rate ratios asked about, before the margins are added: from a fortieth to sixty-fold, a factor of 1.2 apart.
-const RATIOS: (f64, f64, u32) = (1.0 / 40.0, 60.0, 44);
-
-/// How widely the alternatives are spread, in ln of the ratio: moderate effects are likelier than sixty-fold ones.
-const RATIO_SD: f64 = 2.0;
-
-/// Own rates asked about, before the margins are added.
-const RATES: (f64, f64, u32) = (1e-6, 0.6, 44);
-
-/// Factors beyond a margin that are among the points whatever the margin is, so that there is an alternative to it.
-const BEYOND: [f64; 5] = [1.2, 1.5, 2.5, 5.0, 20.0];
 
 /// Bad events of all events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +31,10 @@ impl Counts {
     pub fn add(&mut self, other: Self) {
         self.bad = self.bad.saturating_add(other.bad);
         self.total = self.total.saturating_add(other.total);
+    }
+
+    fn served(self) -> Served {
+        Served { bad: self.bad, total: self.total }
     }
 
     pub fn report(self) -> RoleReport {
@@ -92,6 +86,7 @@ impl Strengths {
 pub struct RateTest {
     ratio: ShareTable,
     worse: HarmTest,
+    outage: OutageTest,
     near: Question,
     own: OwnRate,
     live: Counts,
@@ -104,17 +99,14 @@ pub struct RateTest {
 impl RateTest {
     /// `tolerance` above 1; `floor` and `limit` in (0, 1).
     pub fn new(tolerance: f64, floor: Option<f64>, limit: Option<f64>) -> Self {
-        let points = ShareGrid::spread(RATIOS.0, RATIOS.1, RATIOS.2)
-            .chain([1.0, tolerance])
-            // A tolerance at the upper end of the grid needs alternatives beyond it.
-            .chain(beyond(tolerance).filter(|_| tolerance * 4.0 > RATIOS.1));
-        let grid = ShareGrid::new(points, &RHO, Weighting::LogNormal(RATIO_SD));
+        let grid = points::ratios(tolerance);
         let worse =
             Question { alternative: grid.at_least(tolerance), null: grid.at_most(1.0), rhos: RHO_HARM };
         let ratio = ShareTable::new(Arc::new(grid));
         let grid = ratio.grid();
         Self {
             worse: HarmTest::new(worse, &ratio),
+            outage: OutageTest::default(),
             near: Question {
                 alternative: grid.below(tolerance),
                 null: grid.at_least(tolerance),
@@ -143,7 +135,8 @@ impl RateTest {
         if let (Some(live), Some(candidate)) = (live, candidate) {
             self.add_pair(live, candidate);
         }
-        self.strengths = self.own.strengths(self.worse.log_e(&self.ratio), self.ratio.log_e(&self.near));
+        let worse = self.worse.log_e_or(self.outage, &self.ratio);
+        self.strengths = self.own.strengths(worse, self.ratio.log_e(&self.near));
     }
 
     fn add_pair(&mut self, live: Counts, candidate: Counts) {
@@ -157,6 +150,7 @@ impl RateTest {
             if trials > 0 {
                 self.worse.add(&self.ratio);
             }
+            self.outage.add(live.served(), candidate.served());
             self.estimate.add(live, candidate);
         }
     }
@@ -216,6 +210,12 @@ impl RateTest {
     }
 }
 
+/// What late harm weighs beside harm from the start: the latter loses a tenth of its evidence (ln 0.9 = −0.1).
+const LATE_WEIGHT: f64 = 0.1;
+
+/// What an outage in one tick weighs, likewise.
+const OUTAGE_WEIGHT: f64 = 0.05;
+
 /// Late harm is told as such where it is e^3 times better supported than harm from the start.
 const LATE_BY: f64 = 3.0;
 
@@ -263,7 +263,16 @@ impl HarmTest {
     }
 
     fn log_e(&self, table: &ShareTable) -> f64 {
-        with_late(table.log_e(&self.constant), self.late.log_e())
+        mixed([(1.0 - LATE_WEIGHT, table.log_e(&self.constant)), (LATE_WEIGHT, self.late.log_e())])
+    }
+
+    /// The same, with an outage that one tick shows as one more way.
+    fn log_e_or(&self, outage: OutageTest, table: &ShareTable) -> f64 {
+        mixed([
+            (1.0 - LATE_WEIGHT - OUTAGE_WEIGHT, table.log_e(&self.constant)),
+            (LATE_WEIGHT, self.late.log_e()),
+            (OUTAGE_WEIGHT, outage.log_e()),
+        ])
     }
 }
 
@@ -319,15 +328,7 @@ impl OwnRate {
     /// `floor` and `limit` in (0, 1).
     pub fn new(floor: Option<f64>, limit: Option<f64>) -> Self {
         let odds = |rate: f64| rate / (1.0 - rate);
-        let margins = || [floor, limit].into_iter().flatten().map(odds);
-        let (low, high, count) = RATES;
-        // Rates evenly in logs, held as odds; around an extreme margin also points on either side of it.
-        let points = ShareGrid::spread(low, high, count)
-            .map(odds)
-            .chain(margins())
-            .chain(margins().filter(|o| *o > odds(high) / 4.0).flat_map(beyond))
-            .chain(margins().filter(|o| *o < low * 20.0).flat_map(short_of));
-        let grid = ShareGrid::new(points, &RHO, Weighting::Flat);
+        let grid = points::rates(floor.into_iter().chain(limit).map(odds));
         let table = ShareTable::new(Arc::new(grid));
         let margin = |rate: f64| Margin::new(odds(rate), &table);
         Self { floor: floor.map(margin), limit: limit.map(margin), table }
@@ -372,14 +373,6 @@ impl OwnRate {
         let limit = self.limit.as_ref()?;
         Some((limit.above.log_e(&self.table), self.table.log_e(&limit.below)))
     }
-}
-
-fn beyond(margin: f64) -> impl Iterator<Item = f64> {
-    BEYOND.into_iter().map(move |factor| margin * factor)
-}
-
-fn short_of(margin: f64) -> impl Iterator<Item = f64> {
-    BEYOND.into_iter().map(move |factor| margin / factor)
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ fn extreme_margins_have_alternatives_on_both_sides() {
 #[test]
 fn the_default_tables_have_the_size_of_the_design() {
     let test = RateTest::new(1.5, Some(0.001), Some(0.2));
-    assert_eq!(test.ratio.grid().multiples().len(), 46);
-    assert_eq!(test.own.table.grid().multiples().len(), 46);
+    assert_eq!(test.ratio.grid().multiples().len(), 16);
+    assert_eq!(test.own.table.grid().multiples().len(), 16);
 }
 
 #[test]
