@@ -377,3 +377,6 @@ impl OwnRate {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod exact;
