@@ -71,7 +71,7 @@ fn a_silent_candidate_is_found() {
         panic!("silent for 20 s");
     };
     assert_eq!(check, "errors");
-    insta::assert_snapshot!(reason, @"errors: candidate silent for 20 s while live had 2,100 events, limit 20 s; at its weight the probability of that is less than one in a million");
+    insta::assert_snapshot!(reason, @"errors: candidate silent for 20 s while live had 2,100 events, limit 20 s; the probability of that by chance is less than one in a million");
 }
 
 #[test]
