@@ -106,6 +106,7 @@ impl Judge {
             .collect::<Vec<_>>();
         Assessment {
             finding: finding::find(&self.checks, &outcomes),
+            also_blind: finding::also_blind(&self.checks, &outcomes),
             checks: outcomes.into_iter().map(|o| o.report).collect(),
         }
     }

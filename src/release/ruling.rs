@@ -67,6 +67,9 @@ pub fn rule(release: &Release, at: Timestamp) -> Ruling {
             return Ruling::Revert { happening: *happening, reason: reason.clone() };
         }
     }
+    if let (Some(reason), OnTrouble::Revert) = (&release.assessment.also_blind, release.plan.on_blind) {
+        return Ruling::Revert { happening: Happening::Blind, reason: reason.clone() };
+    }
     if at >= release.deadline_at {
         return at_deadline(release);
     }

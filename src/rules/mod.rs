@@ -38,7 +38,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use crate::judge::spec::JudgeSpec;
+use crate::judge::spec::{CheckKind, CheckSpec, JudgeSpec};
 use diagnostics::Diagnostic;
 use model::{Note, RuleFile, Rules};
 use section::Section;
@@ -136,8 +136,15 @@ fn read(mut root: Section<'_>, text: &str) -> Read<Rules> {
     if specs.iter().all(|spec| !spec.critical) {
         sink.note(
             0..0,
-            "no check is critical, so promotion asks for no proof at all",
-            "leave `critical` out of at least one check",
+            "no check is critical, so promotion asks for proof from every one of them",
+            "leave `critical = false` to those that promotion need not wait for",
+        );
+    }
+    if !specs.iter().any(judges_alone) {
+        sink.note(
+            0..0,
+            "no check has a `limit` and there is no probe: once all traffic is the candidate's there is no live colour to compare with, and the soak watches for silence only",
+            "give at least one check a `limit`, or add a probe",
         );
     }
     let planned = planned?;
@@ -160,6 +167,16 @@ fn read(mut root: Section<'_>, text: &str) -> Read<Rules> {
         probes,
         text: text.into(),
     })
+}
+
+/// Whether a check can convict without a live colour to compare with.
+fn judges_alone(spec: &CheckSpec) -> bool {
+    spec.probe
+        || match &spec.kind {
+            CheckKind::Ratio(ratio) => ratio.limit.is_some(),
+            CheckKind::Latency(latency) => latency.limit.is_some(),
+            CheckKind::Value(value) => value.limit.is_some(),
+        }
 }
 
 fn service(root: &mut Section<'_>) -> Read<String> {

@@ -91,6 +91,7 @@ fn harm_comes_before_silence_and_silence_before_blindness() {
     };
     tick(&mut court, &gap(GapKind::TimedOut), &counts(0, 0), 40);
     assert!(matches!(court.finding(), Finding::Silent { check, .. } if check == "b"));
+    assert!(court.judge.assess().also_blind.is_some_and(|reason| reason.starts_with("a: blind for")));
     tick(&mut court, &gap(GapKind::TimedOut), &counts(80, 100), 2);
     assert!(matches!(court.finding(), Finding::Harmful { check, .. } if check == "b"));
 }

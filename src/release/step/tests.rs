@@ -257,6 +257,28 @@ fn a_silent_candidate_is_reverted() {
 }
 
 #[test]
+fn one_checks_silence_does_not_hide_that_another_is_blind() {
+    for (on_blind, expected) in [(OnTrouble::Hold, vec![10.0]), (OnTrouble::Revert, vec![10.0, 0.0])] {
+        let mut script = Script::new(Plan { on_silent: OnTrouble::Hold, on_blind, ..plan() });
+        let mut spec = spec();
+        let second = CheckSpec { name: "more".into(), critical: false, ..spec.checks[0].clone() };
+        spec.checks.push(second);
+        script.release.judge = Judge::new(spec);
+        script.routed();
+        for _ in 0..10 {
+            script.now = script.now.plus_ms(1_000);
+            let gap = Reading::gap(GapKind::TimedOut, "no answer");
+            let blind = Pair { check: "errors".into(), live: gap.clone(), candidate: gap };
+            let (live, nothing) = (Reading::counts(0, 900).unwrap(), Reading::counts(0, 0).unwrap());
+            let silent = Pair { check: "more".into(), live, candidate: nothing };
+            let tick = Tick { at: script.now, weight: script.release.granted, pairs: vec![blind, silent] };
+            script.feed(&Event::Tick(tick));
+        }
+        assert_eq!(script.weights(), expected);
+    }
+}
+
+#[test]
 fn a_person_promotes_reverts_and_cancels() {
     let mut script = Script::new(plan());
     script.routed().command(Command::Promote).routed();
