@@ -183,7 +183,7 @@ fn a_value_beyond_its_limit_for_long_enough_is_harm() {
     insta::assert_snapshot!(court.report("cpu").waiting_for.unwrap(), @"the candidate to return: above 0.9 for 9 s, limit 10 s");
     court.see("cpu", &live, &high, 1);
     assert_eq!(court.standing("cpu"), Standing::Harmful);
-    insta::assert_snapshot!(court.report("cpu").reason, @"cpu: candidate 0.970 has been above 0.9 for 10 s, limit 10 s; candidate 0.970 (median of 1 ticks) against live 0.950 (median of 1 ticks): 1.0 times the live value, tolerance 1.3");
+    insta::assert_snapshot!(court.report("cpu").reason, @"cpu: candidate 0.970 has been above 0.9 for 10 s, limit 10 s; candidate 0.970 (median of 11 ticks) against live 0.950 (median of 11 ticks): 1.0 times the live value, tolerance 1.3");
     for interruption in [low, gap(GapKind::TimedOut)] {
         let mut court = limited();
         court.see("cpu", &live, &high, 9).see("cpu", &live, &interruption, 1).see("cpu", &live, &high, 9);
