@@ -6,7 +6,7 @@ use super::comparison::{Budget, Comparison, Proof};
 use super::latency::LatencyCheck;
 use super::ratio::RatioCheck;
 use super::report::{CheckReport, Standing};
-use super::sight::{Events, Limits, Look, Moment, Phase, Sight, View};
+use super::sight::{Events, Limits, Look, Moment, Phase, Seen, Sight, View};
 use super::spec::{CheckKind, CheckSpec};
 use super::value::ValueCheck;
 use super::words;
@@ -137,19 +137,27 @@ impl Check {
         }
     }
 
-    /// Where the check stands at `now`, the moment of the latest tick. `warming` says how long warm-up still lasts.
+    /// Where the check stands at `now`, the moment of the latest tick, and whether a decision may rest on that alone:
+    /// proved harm, silence, or blindness that has lasted. Without words, and allocates nothing.
+    pub fn standing(&self, now: Moment, budget: &Budget) -> (Standing, bool) {
+        match (&self.conviction, self.sight.seen(now.at)) {
+            (Some(_), _) => (Standing::Harmful, true),
+            (None, Seen::Silent) => (Standing::Blind, true),
+            (None, Seen::Blind { long }) => (Standing::Blind, long),
+            (None, Seen::Clear) if self.comparison.get().evidence().healthy >= budget.healthy => {
+                (Standing::Healthy, false)
+            }
+            (None, Seen::Clear) => (Standing::Undecided, false),
+        }
+    }
+
+    /// Where the check stands at `now`, the moment of the latest tick, in words. `warming` says how long warm-up still lasts.
     pub fn outcome(&self, now: Moment, warming: Option<u64>, budget: &Budget) -> Outcome {
         let comparison = self.comparison.get();
         let view = self.sight.view(now.at);
         let evidence = comparison.evidence();
         let effect = comparison.effect(budget);
-        let healthy = evidence.healthy >= budget.healthy;
-        let standing = match (&self.conviction, &view, healthy) {
-            (Some(_), ..) => Standing::Harmful,
-            (None, View::Blind { .. } | View::Silent { .. }, _) => Standing::Blind,
-            (None, View::Clear, true) => Standing::Healthy,
-            (None, View::Clear, false) => Standing::Undecided,
-        };
+        let standing = self.standing(now, budget).0;
         let waiting = self.waiting_for(standing, &view, now, warming, budget);
         let unharmed = matches!(standing, Standing::Healthy | Standing::Undecided)
             && effect.candidate.n > 0

@@ -34,7 +34,7 @@ pub mod words;
 use crate::sample::{Tick, Timestamp, Weight};
 use check::{Check, pair_of};
 use comparison::Budget;
-use report::Assessment;
+use report::{Assessment, Standing};
 use sight::{Limits, Moment, Phase};
 use spec::JudgeSpec;
 
@@ -93,6 +93,27 @@ impl Judge {
         for check in &mut self.checks {
             check.resume(at);
         }
+    }
+
+    /// Where each check stands at the latest tick, in the order of the rules. Allocates nothing.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> + '_ {
+        self.checks.iter().map(|check| check.standing(self.now, &self.budget).0)
+    }
+
+    /// Whether a decision may rest on the latest tick: proved harm, silence, blindness that has lasted, or every check
+    /// healthy that promotion waits for. Where not, [`Self::assess`] would only say so at length. Allocates nothing.
+    #[must_use]
+    pub fn may_decide(&self) -> bool {
+        let none_critical = !self.checks.iter().any(Check::critical);
+        let mut all_healthy = !self.checks.is_empty();
+        for check in &self.checks {
+            let (standing, decisive) = check.standing(self.now, &self.budget);
+            if decisive {
+                return true;
+            }
+            all_healthy &= standing == Standing::Healthy || !(none_critical || check.critical());
+        }
+        all_healthy
     }
 
     /// What the evidence says now, that is at the latest tick.

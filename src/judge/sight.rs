@@ -143,6 +143,14 @@ pub enum View {
     Blind { reason: String, waiting_for: String, long: bool },
 }
 
+/// The same without words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    Clear,
+    Silent,
+    Blind { long: bool },
+}
+
 impl Sight {
     pub fn new(limits: Limits, events: Events) -> Self {
         Self {
@@ -267,106 +275,123 @@ impl Sight {
         silence
     }
 
+    /// How it stands at `now`, the moment of the latest tick, without words.
+    pub fn seen(&self, now: Timestamp) -> Seen {
+        self.cause(now).0
+    }
+
     /// What can be said at `now`, the moment of the latest tick.
     pub fn view(&self, now: Timestamp) -> View {
-        if let Some(view) = self.silence.as_ref().and_then(|s| self.view_silence(s)) {
-            return view;
-        }
-        if let Some(gap) = &self.gap {
-            return self.view_gap(gap, now);
-        }
-        match self.expected_since {
-            Some(expected) => {
-                match self.view_absence(expected.max(self.last_seen.unwrap_or(expected)), now) {
-                    View::Clear if self.awaiting => View::Blind {
-                        reason: "nothing measured yet since watching began again".into(),
-                        waiting_for: "a measurement of both colours".into(),
-                        long: false,
-                    },
-                    view => view,
-                }
-            }
-            None => View::Clear,
+        let (seen, cause) = self.cause(now);
+        let (reason, waiting_for) = match cause {
+            Cause::None => return View::Clear,
+            Cause::Silence(silence) => self.silence_words(silence, seen),
+            Cause::Gap(gap) => self.gap_words(gap, now),
+            Cause::Absence(since) => (
+                format!(
+                    "blind for {}: no measurement of both colours came in",
+                    words::duration(now.ms_since(since))
+                ),
+                BOTH.into(),
+            ),
+            Cause::Awaiting => ("nothing measured yet since watching began again".into(), BOTH.into()),
+        };
+        match seen {
+            Seen::Clear => View::Clear,
+            Seen::Silent => View::Silent { reason },
+            Seen::Blind { long } => View::Blind { reason, waiting_for, long },
         }
     }
 
-    /// Absent where the silence is not worth a word, or has not been proved in time and is left to blindness.
-    fn view_silence(&self, silence: &Silence) -> Option<View> {
-        silence.latest?;
-        let lasted_ms = silence.lasted_ms;
-        let silent_after_ms = self.limits.silent_after_ms;
-        let long_enough = lasted_ms >= silent_after_ms;
-        let against = match silence.against {
-            Against::Live(events) => format!("while live had {} events", words::count(events)),
-            Against::Pace(events) => {
-                format!("where its pace before lets expect {} events", words::significant(events, 2))
-            }
+    fn cause(&self, now: Timestamp) -> (Seen, Cause<'_>) {
+        if let Some((seen, silence)) = self.silence.as_ref().and_then(|s| Some((self.seen_of_silence(s)?, s)))
+        {
+            return (seen, Cause::Silence(silence));
+        }
+        if let Some(gap) = &self.gap {
+            let long = now.ms_since(gap.since) >= self.limits.blind_after_ms;
+            return (Seen::Blind { long }, Cause::Gap(gap));
+        }
+        let Some(expected) = self.expected_since else {
+            return (Seen::Clear, Cause::None);
         };
-        let fact = format!("candidate silent for {} {against}", words::duration(lasted_ms));
+        let since = expected.max(self.last_seen.unwrap_or(expected));
+        if now.ms_since(since) > self.limits.blind_after_ms {
+            (Seen::Blind { long: true }, Cause::Absence(since))
+        } else if self.awaiting {
+            (Seen::Blind { long: false }, Cause::Awaiting)
+        } else {
+            (Seen::Clear, Cause::None)
+        }
+    }
+
+    /// Absent where the silence is not worth a word, has not been proved in time and is left to blindness, or where
+    /// something else is in the way.
+    fn seen_of_silence(&self, silence: &Silence) -> Option<Seen> {
+        silence.latest?;
+        let long_enough = silence.lasted_ms >= self.limits.silent_after_ms;
         if long_enough && silence.ln_chance <= self.limits.ln_chance_max {
-            return Some(View::Silent {
-                reason: format!(
-                    "{fact}, limit {}; the probability of that by chance is {}",
-                    words::duration(silent_after_ms),
-                    probability(silence.ln_chance)
-                ),
-            });
+            return Some(Seen::Silent);
         }
         let by_gap = self.gap.as_ref().is_some_and(|seen| {
             seen.role == Role::Candidate && matches!(seen.gap.kind, GapKind::NoData | GapKind::Stale)
         });
         let noticeable = silence.ln_chance <= NOTICEABLE.ln();
         let building = if by_gap { !long_enough } else { noticeable && self.gap.is_none() };
-        building.then(|| View::Blind {
-            reason: fact,
-            waiting_for: format!(
-                "candidate silent for {} of {}",
-                words::duration(lasted_ms),
-                words::duration(silent_after_ms)
-            ),
-            long: false,
-        })
+        building.then_some(Seen::Blind { long: false })
     }
 
-    fn view_gap(&self, seen: &SeenGap, now: Timestamp) -> View {
+    fn silence_words(&self, silence: &Silence, seen: Seen) -> (String, String) {
+        let lasted = words::duration(silence.lasted_ms);
+        let limit = words::duration(self.limits.silent_after_ms);
+        let against = match silence.against {
+            Against::Live(events) => format!("while live had {} events", words::count(events)),
+            Against::Pace(events) => {
+                format!("where its pace before lets expect {} events", words::significant(events, 2))
+            }
+        };
+        let fact = format!("candidate silent for {lasted} {against}");
+        let reason = match seen {
+            Seen::Silent => format!(
+                "{fact}, limit {limit}; the probability of that by chance is {}",
+                probability(silence.ln_chance)
+            ),
+            _ => fact,
+        };
+        (reason, format!("candidate silent for {lasted} of {limit}"))
+    }
+
+    fn gap_words(&self, seen: &SeenGap, now: Timestamp) -> (String, String) {
         let lasted_ms = now.ms_since(seen.since);
         let role = match seen.role {
             Role::Live => "live",
             Role::Candidate => "the candidate",
         };
-        View::Blind {
-            reason: format!(
-                "{}: nothing measured of {role} ({})",
-                if lasted_ms == 0 {
-                    "blind now".into()
-                } else {
-                    format!("blind for {}", words::duration(lasted_ms))
-                },
-                seen.gap
-            ),
-            waiting_for: format!(
-                "a measurement of {role}: missing for {} of {}",
-                words::duration(lasted_ms),
-                words::duration(self.limits.blind_after_ms)
-            ),
-            long: lasted_ms >= self.limits.blind_after_ms,
-        }
+        let blind = if lasted_ms == 0 {
+            "blind now".into()
+        } else {
+            format!("blind for {}", words::duration(lasted_ms))
+        };
+        let waiting_for = format!(
+            "a measurement of {role}: missing for {} of {}",
+            words::duration(lasted_ms),
+            words::duration(self.limits.blind_after_ms)
+        );
+        (format!("{blind}: nothing measured of {role} ({})", seen.gap), waiting_for)
     }
+}
 
-    fn view_absence(&self, since: Timestamp, now: Timestamp) -> View {
-        let lasted_ms = now.ms_since(since);
-        if lasted_ms <= self.limits.blind_after_ms {
-            return View::Clear;
-        }
-        View::Blind {
-            reason: format!(
-                "blind for {}: no measurement of both colours came in",
-                words::duration(lasted_ms)
-            ),
-            waiting_for: "a measurement of both colours".into(),
-            long: true,
-        }
-    }
+/// What a check waits for that has not seen anything.
+const BOTH: &str = "a measurement of both colours";
+
+/// Why it stands so.
+enum Cause<'a> {
+    None,
+    Silence(&'a Silence),
+    Gap(&'a SeenGap),
+    /// No look since then.
+    Absence(Timestamp),
+    Awaiting,
 }
 
 fn probability(ln_chance: f64) -> String {

@@ -184,6 +184,11 @@ impl<'a> Replay<'a> {
         }
         let tick = Tick { at, weight: self.weight, pairs: std::mem::take(&mut self.pairs) };
         self.judge.observe(&tick);
+        self.pairs = tick.pairs;
+        self.pairs.clear();
+        if !self.judge.may_decide() && self.judge.standings().eq(self.standings.iter().copied()) {
+            return None;
+        }
         let assessment = self.judge.assess();
         let decision = self.decide(&assessment.finding);
         let standings: Vec<Standing> = assessment.checks.iter().map(|c| c.standing).collect();
