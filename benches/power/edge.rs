@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::lab::{Lab, Rng};
 use super::report::{Mark, Row, Table, percent, share_cell, share_json, time};
-use super::stats::{Share, median};
+use super::stats::{Share, median_of_happened};
 use super::traffic::{Model, Stream, Traffic};
 use super::trial::{MISSED_HARM, TOLERANCE, errors, judge};
 
@@ -28,9 +28,9 @@ pub enum Ending {
 }
 
 impl Ending {
-    const fn promoted(&self) -> Option<u32> {
+    const fn promoted(self) -> Option<u32> {
         match self {
-            Self::Promoted(tick) => Some(*tick),
+            Self::Promoted(tick) => Some(tick),
             Self::Reverted(_) => None,
         }
     }
@@ -118,7 +118,7 @@ pub fn edge(lab: &Lab) -> Table {
 
 fn row(name: &str, endings: &[Ending]) -> Row {
     let deadline = u32::try_from(plan().deadline_ms / 1_000).unwrap();
-    let promoted: Vec<Option<u32>> = endings.iter().map(Ending::promoted).collect();
+    let promoted: Vec<Option<u32>> = endings.iter().copied().map(Ending::promoted).collect();
     let reverted: Vec<Option<u32>> = endings
         .iter()
         .map(|ending| match ending {
@@ -128,24 +128,23 @@ fn row(name: &str, endings: &[Ending]) -> Row {
         .collect();
     let (missed, found) =
         (Share::count(&promoted, Option::is_some), Share::count(&reverted, Option::is_some));
-    let among =
-        |times: &[Option<u32>]| median(&times.iter().copied().filter(Option::is_some).collect::<Vec<_>>());
     let cells = vec![
         endings.len().to_string(),
         share_cell(&missed),
-        time(among(&promoted)),
+        time(median_of_happened(&promoted)),
         percent(found.value()),
-        time(among(&reverted)),
+        time(median_of_happened(&reverted)),
     ];
     let numbers = json!({
         "promised": MISSED_HARM,
-        "promoted": share_json(&missed), "promoted_median": among(&promoted),
-        "reverted": share_json(&found), "reverted_median": among(&reverted),
+        "promoted": share_json(&missed), "promoted_median": median_of_happened(&promoted),
+        "reverted": share_json(&found), "reverted_median": median_of_happened(&reverted),
     });
     Row::new(name, cells, numbers, Mark::promise(&missed, MISSED_HARM))
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
     use rand::SeedableRng;

@@ -92,6 +92,7 @@ fn row(name: &str, reverted: &Share, mark: Mark) -> Row {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
 

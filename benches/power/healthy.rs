@@ -7,11 +7,11 @@
 use assize::judge::spec::CheckSpec;
 use serde_json::json;
 
-use super::lab::{Lab, Rng};
+use super::lab::Lab;
 use super::petshop::{self, Recording, Split, Splitting};
-use super::report::{Mark, Row, Table, percent, share_cell, share_json};
+use super::report::{Mark, Row, Table, percent, share_cell, share_json, time};
 use super::slowness::{self, Change, Latencies, Shape};
-use super::stats::{Share, median};
+use super::stats::{Share, median_of_happened};
 use super::traffic::{Drift, Model, Shocks, Stream, Traffic};
 use super::trial::{
     FALSE_REVERT, HOUR, LIMIT, Outcome, Schedule, TOLERANCE, Trial, half, hundredth, latency, quarter, ratio,
@@ -39,11 +39,11 @@ fn table(family: &'static str, what: &str) -> Table {
 fn row(name: &str, outcomes: &[Outcome]) -> Row {
     let reverted = Share::count(outcomes, |outcome| outcome.harmful.is_some());
     let healthy = Share::count(outcomes, |outcome| outcome.healthy.is_some());
-    let times: Vec<Option<u32>> = outcomes.iter().map(|o| o.harmful).filter(Option::is_some).collect();
+    let times: Vec<Option<u32>> = outcomes.iter().map(|outcome| outcome.harmful).collect();
     let cells = vec![
         outcomes.len().to_string(),
         share_cell(&reverted),
-        super::report::time(median(&times)),
+        time(median_of_happened(&times)),
         percent(healthy.value()),
     ];
     let numbers = json!({
@@ -150,7 +150,7 @@ pub fn latencies(lab: &Lab) -> Table {
 /// Many checks share one budget.
 pub fn many(lab: &Lab) -> Table {
     let mut table = table("healthy many", "20 checks at once, one budget");
-    let rows: [(&str, fn() -> (Vec<CheckSpec>, Streams)); 2] =
+    let rows: [(&str, Make); 2] =
         [("20 ratio checks, bursty ρ .01", || ratios(20)), ("14 ratios, 3 latencies, 3 values", mixed)];
     for (name, make) in rows {
         if lab.wants(table.family, name) {
@@ -162,9 +162,13 @@ pub fn many(lab: &Lab) -> Table {
     table
 }
 
-type Streams = Vec<Box<dyn Stream>>;
+/// Checks, and one stream for each.
+type Checked = (Vec<CheckSpec>, Vec<Box<dyn Stream>>);
 
-fn ratios(how_many: u32) -> (Vec<CheckSpec>, Streams) {
+/// Makes them anew for each run.
+type Make = fn() -> Checked;
+
+fn ratios(how_many: u32) -> Checked {
     (0..how_many)
         .map(|i| {
             let name = format!("errors-{i}");
@@ -175,7 +179,7 @@ fn ratios(how_many: u32) -> (Vec<CheckSpec>, Streams) {
         .unzip()
 }
 
-fn mixed() -> (Vec<CheckSpec>, Streams) {
+fn mixed() -> Checked {
     let (mut checks, mut streams) = ratios(14);
     for i in 0..3_u32 {
         let name = format!("latency-{i}");
@@ -231,7 +235,9 @@ pub fn real(lab: &Lab) -> Table {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
+    use super::super::lab::Rng;
     use super::*;
 
     #[test]

@@ -89,6 +89,7 @@ fn standardised(control: &[f64], experiment: &[f64], shift: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
 

@@ -112,6 +112,7 @@ fn hash(text: &str) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
     use rand::RngExt;

@@ -13,7 +13,8 @@
 //!
 //! Generators: [`traffic`], [`slowness`], [`values`], [`petshop`]. Families: [`healthy`], [`shift`], [`edge`],
 //! [`delay`] (harm, health, latency), [`few`], [`side`] with [`peers`] and [`kayenta`]. Around them: [`lab`] makes the
-//! runs, [`trial`] is one of them, [`stats`] and [`report`] say what came out. `tests/power.rs` runs their tests.
+//! runs, [`trial`] is one of them, [`stats`], [`report`] and [`plots`] say what came out. `tests/power.rs` runs their
+//! tests.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on has failed")]
 #![allow(missing_docs, reason = "a program")]
@@ -26,6 +27,7 @@ mod kayenta;
 mod lab;
 mod peers;
 mod petshop;
+mod plots;
 mod report;
 mod shift;
 mod side;
@@ -44,6 +46,7 @@ use report::{Mark, Table};
 
 /// Error rates and power of the judge, by simulation.
 #[derive(Debug, Parser)]
+#[allow(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[command(name = "power")]
 struct Arguments {
     /// A look of about a minute: few runs, a quarter of the ticks.
@@ -105,7 +108,7 @@ fn measure(lab: &Lab) -> Vec<Table> {
     for family in FAMILIES {
         let table = family(lab);
         if !table.rows.is_empty() {
-            println!("{}", table.text());
+            print!("{}", table.text());
             tables.push(table);
         }
     }
@@ -117,7 +120,12 @@ fn write(lab: &Lab, tables: &[Table]) {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("power.json");
     std::fs::write(&path, format!("{:#}\n", report::document(lab, tables))).unwrap();
-    println!("wrote {}", path.display());
+    println!("\nwrote {}", path.display());
+    for (name, picture) in plots::pictures(tables) {
+        let path = folder.join(name);
+        std::fs::write(&path, picture).unwrap();
+        println!("wrote {}", path.display());
+    }
 }
 
 /// Names what was broken and what was missed.

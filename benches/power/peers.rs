@@ -121,6 +121,7 @@ pub fn mixture(ticks: &[(Counts, Counts)]) -> Option<u32> {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
 

@@ -102,6 +102,7 @@ impl Stream for Splitting<'_> {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
     use rand::SeedableRng;

@@ -58,10 +58,6 @@ impl Row {
         let Value::Object(numbers) = numbers else { unreachable!("rows are made from objects") };
         Self { name: name.into(), cells, numbers, mark }
     }
-
-    pub fn number(&self, key: &str) -> Option<f64> {
-        self.numbers.get(key)?.as_f64()
-    }
 }
 
 /// One family's table.
@@ -156,6 +152,7 @@ pub fn document(lab: &Lab, tables: &[Table]) -> Value {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
 

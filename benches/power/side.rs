@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::lab::{Lab, Rng};
 use super::peers;
 use super::report::{Mark, Row, Table, percent, share_json, time};
-use super::stats::{Share, median};
+use super::stats::{Share, median_of_happened};
 use super::traffic::{Counts, Drift, Model, Shocks, Traffic};
 use super::trial::{HOUR, errors, judge};
 
@@ -98,21 +98,37 @@ fn streams() -> Vec<(&'static str, Model)> {
     ]
 }
 
+/// Where the curve of reversions is read off: finely at first, then every minute.
+fn curve_seconds() -> impl Iterator<Item = u32> {
+    (1..60).chain((60..300).step_by(10)).chain((300..=HOUR).step_by(60))
+}
+
+/// The share that was reverted by this second.
+fn reverted_by(times: &[Option<u32>], second: u32) -> f64 {
+    Share::count(times, |time| time.is_some_and(|time| time <= second)).value()
+}
+
 fn row(name: &str, all: &[Decisions]) -> Row {
     let mut cells = vec![all.len().to_string()];
     let mut judges = Map::new();
     for (i, judge) in JUDGES.iter().enumerate() {
         let times: Vec<Option<u32>> = all.iter().map(|decisions| decisions[i]).collect();
         let reverted = Share::count(&times, Option::is_some);
-        let middle = median(&times.into_iter().filter(Option::is_some).collect::<Vec<_>>());
+        let middle = median_of_happened(&times);
         cells.push(format!("{} @ {}", percent(reverted.value()), time(middle)));
-        judges.insert((*judge).to_owned(), json!({ "reverted": share_json(&reverted), "median": middle }));
+        let by_second: Vec<_> =
+            curve_seconds().map(|second| json!([second, reverted_by(&times, second)])).collect();
+        judges.insert(
+            (*judge).to_owned(),
+            json!({ "reverted": share_json(&reverted), "median": middle, "by_second": by_second }),
+        );
     }
     let numbers = json!({ "healthy": name.starts_with("healthy"), "judges": Value::Object(judges) });
     Row::new(name, cells, numbers, Mark::None)
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
     use rand::SeedableRng;

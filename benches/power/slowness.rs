@@ -205,4 +205,5 @@ impl Stream for Latencies {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests;

@@ -48,6 +48,12 @@ pub fn median(times: &[Option<u32>]) -> Option<u32> {
     sorted.get(sorted.len() / 2).copied().filter(|time| *time < u32::MAX)
 }
 
+/// The median of those that happened; absent where none did.
+pub fn median_of_happened(times: &[Option<u32>]) -> Option<u32> {
+    let happened: Vec<Option<u32>> = times.iter().flatten().map(|time| Some(*time)).collect();
+    median(&happened)
+}
+
 /// The mean where what never happened counts as `horizon`, so that it is never overstated.
 pub fn mean(times: &[Option<u32>], horizon: u32) -> f64 {
     let sum: f64 = times.iter().map(|time| f64::from(time.unwrap_or(horizon))).sum();
@@ -111,6 +117,7 @@ pub fn wald_ticks(error: f64, information: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
 
@@ -151,6 +158,7 @@ mod tests {
         assert_eq!(median(&[Some(3), None, Some(1)]), Some(3));
         assert_eq!(median(&[Some(3), None, None]), None);
         assert_eq!(median(&[]), None);
+        assert_eq!(median_of_happened(&[Some(3), None, None]), Some(3));
         close(mean(&[Some(2), None], 10), 6.0, 1e-12);
     }
 

@@ -186,6 +186,7 @@ pub fn bursty(mean: f64, rho: f64, random: &mut Rng) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::*;
     use rand::SeedableRng;

@@ -150,6 +150,7 @@ pub fn steps(tick: u32, ticks: u32) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(dead_code, unused_imports, reason = "run by tests/power.rs: a bench has no runner of its own")]
 mod tests {
     use super::super::traffic::{Model, Traffic};
     use super::*;
