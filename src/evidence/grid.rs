@@ -28,7 +28,7 @@ pub struct ShareGrid {
     rhos: Vec<f64>,
     /// Per cell.
     weights: Vec<f64>,
-    /// Per cell, what a stream with a fixed null share needs: its shape at odds 1.
+    /// Per cell, where the null share never changes; otherwise empty.
     even: Vec<Shape>,
 }
 
@@ -91,10 +91,19 @@ impl ShareGrid {
         let cells = || rhos.iter().flat_map(|rho| multiples.iter().map(move |c| (*c, *rho)));
         Self {
             weights: cells().map(|(c, rho)| weight(c, rho)).collect(),
-            even: cells().map(|(c, rho)| Shape::new(c, rho)).collect(),
+            even: Vec::new(),
             rhos: rhos.to_vec(),
             multiples,
         }
+    }
+
+    /// The same points, for streams whose null share never changes: their tallies have the odds 1, so that c is the odds
+    /// itself, and what does not depend on the counts is computed here once.
+    #[must_use]
+    pub fn at_even_odds(mut self) -> Self {
+        let cells = self.rhos.iter().flat_map(|rho| self.multiples.iter().map(move |c| Shape::new(*c, *rho)));
+        self.even = cells.collect();
+        self
     }
 
     /// `count` points spread evenly in ln c from `low` to `high`, both included.
@@ -191,14 +200,14 @@ impl ShareGrid {
         #[expect(clippy::float_cmp, reason = "a marker, not a result")]
         let even = tally.odds() == 1.0;
         let width = self.multiples.len().max(1);
-        let shapes = self.even.chunks(width);
-        for ((out, rho), shapes) in out.chunks_mut(width).zip(&self.rhos).zip(shapes) {
+        for (j, (out, rho)) in out.chunks_mut(width).zip(&self.rhos).enumerate() {
             if *rho <= 0.0 {
                 binomial_logs(tally, scratch, out);
             } else if tally.trials() > LANES_TRIALS_MAX || *rho < LANES_RHO_MIN {
                 self.logs_one_by_one(tally, *rho, out);
             } else {
-                Tick::new(tally, *rho).logs(scratch, even.then_some(shapes), out);
+                let shapes = self.even.get(j * width..(j + 1) * width).filter(|_| even);
+                Tick::new(tally, *rho).logs(scratch, shapes, out);
             }
         }
     }

@@ -8,6 +8,7 @@
 //! [`kernel`], [`gamma`] and [`normal`] are the functions underneath, [`quantile`] is the running median.
 //! What follows from the evidence is decided in [`crate::judge`].
 
+pub mod bets;
 pub mod gamma;
 pub mod grid;
 pub mod kernel;
@@ -18,6 +19,7 @@ pub mod noise;
 pub mod normal;
 pub mod outage;
 pub mod quantile;
+pub mod self_normalised;
 pub mod share;
 pub mod shift;
 

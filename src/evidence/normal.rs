@@ -1,7 +1,7 @@
 //! The normal distribution's logarithm, accurate in the far tail.
 //!
 //! The shift test adds x²/2 to ln Φ(x). In the lower tail the two nearly cancel, so their sum is computed as one
-//! function. Used by [`super::shift`] only.
+//! function. Used by [`super::self_normalised`] only.
 
 /// ½ ln 2π.
 const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;

@@ -1,84 +1,50 @@
 //! The shift test: is a paired difference shifted, when its distribution is not known?
 //!
 //! For values that cannot be counted (CPU per request, a queue length): one difference d per tick.
-//! For a variable y that is symmetric about 0, exp(λy − λ²y²/2) has expectation at most 1 for every λ, without any
-//! moment (de la Peña 1999), whatever its variance or drift; symmetry about a negative centre only lowers it.
-//! Mixing λ over half-normals (Robbins 1970; Howard and others 2021) gives an e-value that needs only
-//! S = Σy and V = Σy²: [`SelfNormalised`].
+//! For a variable y that is symmetric about 0, 1 + tanh(λy) has expectation 1 for every λ, whatever its variance, tails
+//! or drift, and symmetry about a negative centre only lowers it: a bet on the sign of y, the larger the larger |y|.
+//! The product of such bets is an e-value, and so is its mean over a few λ ([`super::bets`]).
 //!
 //! Three things are done to d first ([`Preparation`]), each using the past only and each odd in d, so that symmetry
 //! survives: scale, clip, whiten.
 //! [`ShiftTable`] asks about a whole grid of centres at once, from which every test and the confidence sequence are
-//! read. Neither ever stores samples.
+//! read. It never stores samples.
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::normal::half_square_plus_ln_phi;
+use super::bets::SignBets;
 use super::quantile::RunningMedian;
 use super::{Interval, count_to_float};
-
-/// Scales of the half-normals that λ is mixed over, in units of the spread.
-pub const SIGMAS: [f64; 4] = [0.1, 0.3, 1.0, 3.0];
 
 /// Differences are clipped at so many spreads: one wild value must neither convict nor hide anything.
 /// Unclipped, one value of −40 standard deviations wiped out 50 ticks of a shift by one.
 const CLIP: f64 = 4.0;
 
-/// Where the autocorrelation of neighbouring ticks is assumed to lie before it is known.
-const PHI_PRIOR: f64 = 0.5;
+/// Where the autocorrelation of neighbouring ticks is assumed to lie before it is known: high, because what is taken
+/// for noise while it is a slow swing convicts by mistake.
+const PHI_PRIOR: f64 = 0.9;
 
 /// How many ticks that assumption weighs.
-const PHI_PRIOR_TICKS: f64 = 10.0;
+const PHI_PRIOR_TICKS: f64 = 5.0;
+
+/// The estimate is raised by so many of its own standard errors, for the same reason.
+const PHI_CAUTION: f64 = 0.7;
 
 /// The largest autocorrelation that is taken out: at 1 nothing would be left of a steady shift.
-const PHI_MAX: f64 = 0.97;
+const PHI_MAX: f64 = 0.985;
+
+/// Where nothing ever moved there is no autocorrelation to be seen; then this.
+const PHI_CONSTANT: f64 = 0.5;
+
+/// No bet before the ticks so far are worth this many independent ones, n(1−φ)/(1+φ): fewer say neither how wide
+/// nor how slow the swings are.
+const INDEPENDENT_MIN: f64 = 2.0;
 
 /// Differences are held within this, so that no square overflows; no measured quantity comes near.
 const REACH_MAX: f64 = 1e100;
 
 /// The median of |x| of a normal, in standard deviations.
 const MEDIAN_DEVIATION: f64 = 0.674_489_750_196_081_7;
-
-/// S and V of one null hypothesis, and its e-values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SelfNormalised {
-    sum: f64,
-    squares: f64,
-}
-
-impl SelfNormalised {
-    /// Takes in one value, already centred on the null, scaled and whitened.
-    pub fn add(&mut self, y: f64) {
-        self.sum += y;
-        self.squares += y * y;
-    }
-
-    /// ln E against "symmetric about 0 or less".
-    #[must_use]
-    pub fn log_e_above(&self) -> f64 {
-        log_mixture(self.sum, self.squares)
-    }
-
-    /// ln E against "symmetric about 0 or more".
-    #[must_use]
-    pub fn log_e_below(&self) -> f64 {
-        log_mixture(-self.sum, self.squares)
-    }
-}
-
-/// The mean over σ of 2 exp(x²/2) Φ(x) / √(1+σ²V) with x = Sσ/√(1+σ²V), as a logarithm.
-fn log_mixture(s: f64, v: f64) -> f64 {
-    let parts = SIGMAS.map(|sigma| {
-        let growth = 1.0 + sigma * sigma * v;
-        let x = s * sigma / growth.sqrt();
-        std::f64::consts::LN_2 - 0.5 * growth.ln() + half_square_plus_ln_phi(x)
-    });
-    let top = parts.into_iter().fold(f64::MIN, f64::max);
-    let sum: f64 = parts.iter().map(|part| (part - top).exp()).sum();
-    top + (sum / count_to_float(SIGMAS.len() as u64)).ln()
-}
 
 /// What is known before a tick about spread and autocorrelation. A fixed number of floats.
 ///
@@ -88,8 +54,8 @@ fn log_mixture(s: f64, v: f64) -> f64 {
 ///    and false alarms at φ = 0.8 rise from 1.5% to 3.5%.
 /// 2. *Clip* at ±4 of it.
 /// 3. *Whiten*: y = c − φ·previous c, with φ the lag-1 autocorrelation of earlier ticks about a running centre, with
-///    Kendall's (1954) correction of its bias, shrunk toward 0.5.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+///    Kendall's (1954) correction of its bias, shrunk toward 0.9 and raised by a part of its standard error.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Preparation {
     ticks: u64,
     previous: f64,
@@ -121,10 +87,12 @@ fn clip(x: f64, scale: f64) -> f64 {
 }
 
 impl Preparation {
-    /// Prepares `d` by what was known before it, then learns from it. The first two ticks only teach the spread.
+    /// Prepares `d` by what was known before it, then learns from it. Absent while too little is known.
     fn take(&mut self, d: f64) -> Option<Prepared> {
-        let prepared =
-            self.scale().map(|scale| Prepared { d, previous: self.previous, scale, phi: self.phi() });
+        let phi = self.phi();
+        let enough = count_to_float(self.ticks) * (1.0 - phi) / (1.0 + phi) >= INDEPENDENT_MIN;
+        let scale = self.scale().filter(|_| enough);
+        let prepared = scale.map(|scale| Prepared { d, previous: self.previous, scale, phi });
         self.learn(d);
         prepared
     }
@@ -133,13 +101,18 @@ impl Preparation {
         self.deviations.median().map(|m| m / MEDIAN_DEVIATION)
     }
 
-    /// Estimated autocorrelation, in [0, 0.97].
+    /// Autocorrelation to be taken out, in [0, 0.985].
     fn phi(&self) -> f64 {
+        if self.squares <= 0.0 {
+            return PHI_CONSTANT;
+        }
         let pairs = count_to_float(self.ticks.saturating_sub(1));
-        let raw = if self.squares > 0.0 { self.products / self.squares } else { PHI_PRIOR };
-        let unbiased = raw + (1.0 + 3.0 * raw) / pairs.max(4.0);
-        let own = pairs / (pairs + PHI_PRIOR_TICKS);
-        own * unbiased.clamp(0.0, PHI_MAX) + (1.0 - own) * PHI_PRIOR
+        let raw = self.products / self.squares;
+        let unbiased = (raw + (1.0 + 3.0 * raw) / pairs.max(4.0)).clamp(0.0, PHI_MAX);
+        let weight = pairs + PHI_PRIOR_TICKS;
+        let estimate = (pairs * unbiased + PHI_PRIOR_TICKS * PHI_PRIOR) / weight;
+        let standard_error = ((1.0 - estimate * estimate) / weight).sqrt();
+        (estimate + PHI_CAUTION * standard_error).min(PHI_MAX)
     }
 
     fn learn(&mut self, d: f64) {
@@ -162,10 +135,10 @@ impl Preparation {
 }
 
 /// Shift tests of one stream of differences against a fixed grid of centres. A fixed number of floats.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ShiftTable {
     centres: Arc<[f64]>,
-    sums: Vec<SelfNormalised>,
+    bets: Vec<SignBets>,
     preparation: Preparation,
     median: RunningMedian,
 }
@@ -178,7 +151,7 @@ impl ShiftTable {
         centres.sort_by(f64::total_cmp);
         centres.dedup();
         Self {
-            sums: vec![SelfNormalised::default(); centres.len()],
+            bets: vec![SignBets::default(); centres.len()],
             centres: centres.into(),
             preparation: Preparation::default(),
             median: RunningMedian::default(),
@@ -205,8 +178,8 @@ impl ShiftTable {
         let d = d.clamp(-REACH_MAX, REACH_MAX);
         self.median.add(d);
         if let Some(prepared) = self.preparation.take(d) {
-            for (sums, centre) in self.sums.iter_mut().zip(self.centres.iter()) {
-                sums.add(prepared.about(*centre));
+            for (bets, centre) in self.bets.iter_mut().zip(self.centres.iter()) {
+                bets.add(prepared.about(*centre));
             }
         }
     }
@@ -223,15 +196,15 @@ impl ShiftTable {
         self.median.count()
     }
 
-    /// S and V against the null at the grid's centre nearest to `centre`.
+    /// The bets against the null at the grid's centre nearest to `centre`.
     #[must_use]
-    pub fn at(&self, centre: f64) -> SelfNormalised {
+    pub fn at(&self, centre: f64) -> SignBets {
         let distance = |c: f64| (c - centre).abs();
         self.centres
             .iter()
-            .zip(&self.sums)
+            .zip(&self.bets)
             .min_by(|a, b| distance(*a.0).total_cmp(&distance(*b.0)))
-            .map_or_else(SelfNormalised::default, |(_, sums)| *sums)
+            .map_or_else(SignBets::default, |(_, bets)| *bets)
     }
 
     /// An interval that holds the true centre at every moment with probability 1 − `alpha`, half on each side.
@@ -240,10 +213,10 @@ impl ShiftTable {
     #[must_use]
     pub fn confidence(&self, alpha: f64) -> Interval {
         let bar = (2.0 / alpha).ln();
-        let too_low = |s: &SelfNormalised| s.log_e_above() >= bar;
-        let too_high = |s: &SelfNormalised| s.log_e_below() >= bar;
-        let lows = self.sums.iter().take_while(|s| too_low(s)).count();
-        let highs = self.sums.iter().rev().take_while(|s| too_high(s)).count();
+        let too_low = |s: &SignBets| s.log_e_above() >= bar;
+        let too_high = |s: &SignBets| s.log_e_below() >= bar;
+        let lows = self.bets.iter().take_while(|s| too_low(s)).count();
+        let highs = self.bets.iter().rev().take_while(|s| too_high(s)).count();
         let end = |excluded: usize, i: usize| (excluded > 0).then(|| self.centres[i]);
         Interval {
             low: end(lows, lows.wrapping_sub(1)),

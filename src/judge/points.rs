@@ -54,7 +54,7 @@ pub fn ratios(tolerance: f64) -> ShareGrid {
 pub fn rates(margins: impl Iterator<Item = f64>) -> ShareGrid {
     let points: Vec<(f64, f64)> =
         margins.flat_map(|margin| AROUND_MARGIN.map(|factor| (margin * factor, 1.0))).collect();
-    grid(&points)
+    grid(&points).at_even_odds()
 }
 
 fn grid(points: &[(f64, f64)]) -> ShareGrid {

@@ -377,6 +377,3 @@ impl OwnRate {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod exact;

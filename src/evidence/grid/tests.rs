@@ -26,7 +26,7 @@ fn agrees(grid: &ShareGrid, tally: Tally) -> Result<(), String> {
 }
 
 fn grid() -> ShareGrid {
-    ShareGrid::new(ShareGrid::spread(0.025, 60.0, 19), &RHO, |_, _| 1.0)
+    ShareGrid::new(ShareGrid::spread(0.025, 60.0, 19), &RHO, |_, _| 1.0).at_even_odds()
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn log_normal(c: f64, _rho: f64) -> f64 {
 
 fn ratio_table() -> ShareTable {
     let points = ShareGrid::spread(1.0 / 40.0, 60.0, 44).chain([1.0, 1.5]);
-    ShareTable::new(Arc::new(ShareGrid::new(points, &RHO, log_normal)))
+    ShareTable::new(Arc::new(ShareGrid::new(points, &RHO, log_normal).at_even_odds()))
 }
 
 fn harm(table: &ShareTable) -> Question {

@@ -1,5 +1,7 @@
 //! What a rate test makes of streams whose truth is known.
 
+mod exact;
+
 use super::*;
 use crate::evidence::noise::Noise;
 
