@@ -224,9 +224,7 @@ pub fn real(lab: &Lab) -> Table {
             let outcomes = lab.each(&full, of_each, |random| {
                 trial.run(&mut [Box::new(Splitting::new(service, split))], random)
             });
-            if name.contains("blocks") || lab.only.iter().any(|only| only == PETSHOP) {
-                table.rows.push(row(&format!("  {}", service.name), &outcomes));
-            }
+            table.rows.push(row(&full, &outcomes));
             all.extend(outcomes);
         }
         table.rows.push(row(name, &all));

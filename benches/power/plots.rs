@@ -10,6 +10,10 @@ use super::trial::HOUR;
 const WIDTH_PX: u32 = 900;
 const PANEL_PX: u32 = 320;
 
+/// Of [`JUDGES`], in their order: one colour per kind, neighbours told apart.
+const INKS: [Ink; JUDGES.len()] =
+    [Ink::Blue, Ink::Orange, Ink::Green, Ink::Red, Ink::Purple, Ink::Sky, Ink::Black];
+
 /// File names and pictures of the families that were measured.
 pub fn pictures(tables: &[Table]) -> Vec<(String, String)> {
     let family = |name: &str| tables.iter().find(|table| table.family == name);
@@ -136,11 +140,8 @@ fn side(table: &Table) -> Vec<Chart> {
             let point = |point: &Value| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()?));
             points.into_iter().flatten().filter_map(point).collect()
         };
-        let series = JUDGES
-            .iter()
-            .enumerate()
-            .map(|(i, judge)| Series::steps(*judge, Ink::nth(i), curve(judge)))
-            .collect();
+        let series =
+            JUDGES.iter().zip(INKS).map(|(judge, ink)| Series::steps(*judge, ink, curve(judge))).collect();
         Chart {
             title: format!("reverted, {}", row.name),
             x: Axis::new("time", 1.0, f64::from(HOUR)).log().unit(Unit::Seconds),

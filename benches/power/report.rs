@@ -78,13 +78,15 @@ impl Table {
         Self { family, title: title.into(), columns, rows: Vec::new() }
     }
 
-    /// As text, columns aligned, the first to the left and the others to the right.
+    /// As text: rows numbered as the plots number them, names to the left and cells to the right.
     pub fn text(&self) -> String {
         let heading: Vec<&str> =
             [""].into_iter().chain(self.columns.iter().map(String::as_str)).chain([""]).collect();
-        let body = self.rows.iter().map(|row| {
+        let names: Vec<String> =
+            (1..).zip(&self.rows).map(|(number, row)| format!("{number:>2}  {}", row.name)).collect();
+        let body = self.rows.iter().zip(&names).map(|(row, name)| {
             let cells = row.cells.iter().map(String::as_str);
-            [row.name.as_str()].into_iter().chain(cells).chain([row.mark.word()]).collect::<Vec<&str>>()
+            [name.as_str()].into_iter().chain(cells).chain([row.mark.word()]).collect::<Vec<&str>>()
         });
         let lines: Vec<Vec<&str>> = [heading].into_iter().chain(body).collect();
         let width = |i: usize| {
@@ -171,7 +173,7 @@ mod tests {
         table.rows.push(Row::new("b", cells("100%", "–"), json!({ "share": 1 }), Mark::None));
         assert_eq!(
             table.text(),
-            "\nfew: one tick\n           share  median\nlong name     1%      12  met\nb           100%       –\n"
+            "\nfew: one tick\n               share  median\n 1  long name     1%      12  met\n 2  b           100%       –\n"
         );
         assert_eq!(table.json()["rows"][0], json!({ "row": "long name", "mark": "met", "share": 0.01 }));
     }
