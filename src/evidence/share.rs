@@ -29,8 +29,9 @@ pub const RHO: [f64; 5] = [0.0, 0.001, 0.01, 0.05, 0.2];
 /// How many of [`RHO`] a proof of harm is held against.
 pub const RHO_HARM: usize = 5;
 
-/// How many of [`RHO`] a proof of health is held against: silence cannot rule out rare large bursts, so with ρ up to
-/// 0.2 a dozen clean ticks would prove nothing, however many requests they held.
+/// How many of [`RHO`] a proof that something is rare is held against, where live has shown no more: silence cannot
+/// rule out rare large bursts, so with ρ up to 0.2 hundreds of clean ticks would prove nothing, however many requests
+/// they held.
 pub const RHO_HEALTHY: usize = 3;
 
 /// A number below this is folded before another tick could make it vanish (a tick's factor is at least e^−350).

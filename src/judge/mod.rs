@@ -11,10 +11,11 @@
 //! Evidence is kept across weight steps: the null share follows the weight, nothing restarts.
 //!
 //! Here: one file per kind of check (`ratio`, `latency` with `learned`, `value`) behind `comparison`,
-//! the rate test that the first two share (`rate`, its `points`), what a check sees (`sight`), one check as a whole (`check`),
+//! the rate test that the first two share (`rate`, its `points`, live's `bursts`), what a check sees (`sight`), one check as a whole (`check`),
 //! the finding (`finding`), and how it reads ([`words`]).
 //! What follows from a finding is decided in [`crate::release`].
 
+mod bursts;
 mod check;
 mod comparison;
 mod finding;

@@ -15,6 +15,7 @@ use crate::evidence::outage::{OutageTest, Served};
 use crate::evidence::share::{Question, RHO_HARM, RHO_HEALTHY, ShareTable};
 use crate::evidence::{count_to_float, mixed};
 
+use super::bursts::Bursts;
 use super::comparison::Effect;
 use super::points;
 use super::report::RoleReport;
@@ -87,6 +88,7 @@ pub struct RateTest {
     ratio: ShareTable,
     worse: HarmTest,
     outage: OutageTest,
+    bursts: Bursts,
     near: Question,
     own: OwnRate,
     live: Counts,
@@ -107,10 +109,11 @@ impl RateTest {
         Self {
             worse: HarmTest::new(worse, &ratio),
             outage: OutageTest::default(),
+            bursts: Bursts::default(),
             near: Question {
                 alternative: grid.below(tolerance),
                 null: grid.at_least(tolerance),
-                rhos: RHO_HEALTHY,
+                rhos: RHO_HARM,
             },
             ratio,
             own: OwnRate::new(floor, limit),
@@ -118,7 +121,7 @@ impl RateTest {
             candidate: Counts::default(),
             candidate_lately: Lately::default(),
             estimate: MantelHaenszel::default(),
-            strengths: OwnRate::new(floor, limit).strengths(0.0, 0.0),
+            strengths: OwnRate::new(floor, limit).strengths(0.0, 0.0, RHO_HEALTHY),
         }
     }
 
@@ -136,7 +139,7 @@ impl RateTest {
             self.add_pair(live, candidate);
         }
         let worse = self.worse.log_e_or(self.outage, &self.ratio);
-        self.strengths = self.own.strengths(worse, self.ratio.log_e(&self.near));
+        self.strengths = self.own.strengths(worse, self.ratio.log_e(&self.near), self.bursts.rhos());
     }
 
     fn add_pair(&mut self, live: Counts, candidate: Counts) {
@@ -151,6 +154,7 @@ impl RateTest {
                 self.worse.add(&self.ratio);
             }
             self.outage.add(live.served(), candidate.served());
+            self.bursts.add(live, candidate);
             self.estimate.add(live, candidate);
         }
     }
@@ -210,11 +214,11 @@ impl RateTest {
     }
 }
 
-/// What late harm weighs beside harm from the start: the latter loses a tenth of its evidence (ln 0.9 = −0.1).
-const LATE_WEIGHT: f64 = 0.1;
+/// What late harm weighs beside harm from the start, which loses as much of its evidence (ln 0.94 = −0.06).
+const LATE_WEIGHT: f64 = 0.06;
 
 /// What an outage in one tick weighs, likewise.
-const OUTAGE_WEIGHT: f64 = 0.05;
+const OUTAGE_WEIGHT: f64 = 0.1;
 
 /// Late harm is told as such where it is e^3 times better supported than harm from the start.
 const LATE_BY: f64 = 3.0;
@@ -319,7 +323,7 @@ impl Margin {
         let above = Question { alternative: grid.above(odds), null: grid.at_most(odds), rhos: RHO_HARM };
         Self {
             above: HarmTest::new(above, table),
-            below: Question { alternative: grid.below(odds), null: grid.at_least(odds), rhos: RHO_HEALTHY },
+            below: Question { alternative: grid.below(odds), null: grid.at_least(odds), rhos: RHO_HARM },
         }
     }
 }
@@ -350,15 +354,16 @@ impl OwnRate {
         }
     }
 
-    /// What this adds to the e-values of the ratio.
-    fn strengths(&self, worse: f64, near: f64) -> Strengths {
+    /// What this adds to the e-values of the ratio. That a rate lies below the floor is held against the first `rhos`
+    /// correlations only: with all of them, hundreds of clean ticks would prove nothing.
+    fn strengths(&self, worse: f64, near: f64, rhos: usize) -> Strengths {
         let below = |margin: &Margin| self.table.log_e(&margin.below);
         let above = |margin: &Margin| margin.above.log_e(&self.table);
         Strengths {
             harm_by_ratio: self.floor.as_ref().map_or(worse, |floor| worse.min(above(floor))),
             harm_by_limit: self.limit.as_ref().map(above),
             near,
-            rare: self.floor.as_ref().map(below),
+            rare: self.floor.as_ref().map(|m| self.table.log_e(&Question { rhos, ..m.below.clone() })),
             under: self.limit.as_ref().map(below),
         }
     }

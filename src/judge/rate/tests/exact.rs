@@ -10,9 +10,6 @@ use crate::evidence::kernel::log_kernel;
 const RHOS: [f64; 14] =
     [0.0, 0.0004, 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.05, 0.08, 0.11, 0.15, 0.18, 0.2];
 
-/// Those that a proof of health is held against.
-const RHOS_HEALTHY: usize = 6;
-
 /// One run of ticks: how many successes in each, and the e-values after it.
 struct Outcome {
     ks: Vec<u64>,
@@ -111,8 +108,7 @@ fn worse_than_live_and_near_to_live() {
                 let harm = largest_expectations(&all, trials, &away(even, false), &RHOS);
                 let what = format!("tolerance {tolerance}, odds {even}, {trials:?}");
                 assert_at_most_one(&what, &harm[..3]);
-                let health =
-                    largest_expectations(&all, trials, &away(even * tolerance, true), &RHOS[..RHOS_HEALTHY]);
+                let health = largest_expectations(&all, trials, &away(even * tolerance, true), &RHOS);
                 assert_at_most_one(&what, &health[3..]);
             }
         }
@@ -134,7 +130,7 @@ fn above_and_below_a_margin() {
             let all = outcomes(trials, judged);
             let edge = rate / (1.0 - rate);
             let above = largest_expectations(&all, trials, &away(edge, false), &RHOS);
-            let below = largest_expectations(&all, trials, &away(edge, true), &RHOS[..RHOS_HEALTHY]);
+            let below = largest_expectations(&all, trials, &away(edge, true), &RHOS);
             let what = format!("rate {rate}, {trials:?}");
             assert_at_most_one(&what, &above[..1]);
             assert_at_most_one(&what, &below[1..]);
