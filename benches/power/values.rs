@@ -55,6 +55,11 @@ impl Autoregression {
         Self { phi, noise, state: None }
     }
 
+    /// Begins at 0 instead of anywhere.
+    pub const fn starting_at_rest(self) -> Self {
+        Self { state: Some(0.0), ..self }
+    }
+
     pub fn next(&mut self, random: &mut Rng) -> f64 {
         let part = (1.0 - self.phi * self.phi).sqrt();
         let step = |x: f64, random: &mut Rng| self.phi * x + part * self.noise.draw(random);
@@ -78,12 +83,13 @@ pub struct Values {
 impl Values {
     /// Differences with autocorrelation `phi`, shifted by `shift` units toward worse.
     pub fn new(name: &str, phi: f64, noise: Noise, shift: f64) -> Self {
-        Self {
-            name: name.to_owned(),
-            shift,
-            load: Autoregression::new(0.9, Noise::Normal),
-            difference: Autoregression::new(phi, noise),
-        }
+        Self::of(name, Autoregression::new(phi, noise), shift)
+    }
+
+    /// Differences of any kind.
+    pub fn of(name: &str, difference: Autoregression, shift: f64) -> Self {
+        let load = Autoregression::new(0.9, Noise::Normal);
+        Self { name: name.to_owned(), shift, load, difference }
     }
 }
 
@@ -125,6 +131,14 @@ mod tests {
             assert!((spread / variance - 1.0).abs() < 0.1, "variance {spread}");
             assert!((lagged / spread - phi).abs() < 0.02, "correlation {}", lagged / spread);
         }
+    }
+
+    #[test]
+    fn from_rest_the_first_ticks_are_quiet() {
+        let mut random = Rng::seed_from_u64(8);
+        let rest = Autoregression::new(0.95, Noise::Normal).starting_at_rest();
+        let first = (0..20_000).map(|_| { rest }.next(&mut random).powi(2)).sum::<f64>() / 20_000.0;
+        assert!((first / (1.0 - 0.95_f64.powi(2)) - 1.0).abs() < 0.05, "{first}");
     }
 
     /// The first tick is as spread out as any other.
