@@ -124,7 +124,7 @@ fn write(lab: &Lab, tables: &[Table]) {
     let folder = report::folder();
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("power.json");
-    std::fs::write(&path, format!("{:#}\n", report::document(lab, tables))).unwrap();
+    std::fs::write(&path, format!("{}\n", report::document(lab, tables))).unwrap();
     println!("\nwrote {}", path.display());
     for (name, picture) in plots::pictures(tables) {
         let path = folder.join(name);
