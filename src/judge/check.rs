@@ -6,7 +6,7 @@ use super::comparison::{Budget, Comparison, Proof};
 use super::latency::LatencyCheck;
 use super::ratio::RatioCheck;
 use super::report::{CheckReport, Standing};
-use super::sight::{Limits, Look, Moment, Phase, Sight, View};
+use super::sight::{Events, Limits, Look, Moment, Phase, Sight, View};
 use super::spec::{CheckKind, CheckSpec};
 use super::value::ValueCheck;
 use super::words;
@@ -52,7 +52,7 @@ pub struct Outcome {
 impl Check {
     pub fn new(spec: CheckSpec, limits: Limits) -> Self {
         Self {
-            sight: Sight::new(limits, spec.probe),
+            sight: Sight::new(limits, events(&spec)),
             comparison: match spec.kind {
                 CheckKind::Ratio(spec) => Kind::Ratio(Box::new(RatioCheck::new(spec))),
                 CheckKind::Latency(spec) => Kind::Latency(Box::new(LatencyCheck::new(spec))),
@@ -84,6 +84,11 @@ impl Check {
 
     pub fn conviction(&self) -> Option<&Conviction> {
         self.conviction.as_ref()
+    }
+
+    /// Nobody watched until `at`.
+    pub fn resume(&mut self, at: Timestamp) {
+        self.sight.resume(at);
     }
 
     /// Takes in one tick; `pair` is absent where this check was not asked.
@@ -218,6 +223,14 @@ impl Kind {
             Self::Latency(check) => check.as_mut(),
             Self::Value(check) => check.as_mut(),
         }
+    }
+}
+
+fn events(spec: &CheckSpec) -> Events {
+    match spec.kind {
+        _ if spec.probe => Events::Probes,
+        CheckKind::Value(_) => Events::Values,
+        CheckKind::Ratio(_) | CheckKind::Latency(_) => Events::Traffic,
     }
 }
 

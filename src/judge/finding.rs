@@ -13,13 +13,26 @@ const NAMED_MAX: usize = 3;
 
 /// What the checks together say. `checks` and `outcomes` go in pairs.
 pub fn find(checks: &[Check], outcomes: &[Outcome]) -> Finding {
-    let no_critical = !checks.iter().any(Check::critical);
-    let critical: Vec<&Outcome> = outcomes.iter().filter(|o| no_critical || o.report.critical).collect();
+    let critical = critical(checks, outcomes);
     harmful(checks)
         .or_else(|| outcomes.iter().find_map(silent))
         .or_else(|| critical.iter().find_map(|o| blind(o)))
         .or_else(|| healthy(&critical))
         .unwrap_or_else(|| undecided(&critical))
+}
+
+/// The sentence of a critical check that is blind for long, where the finding is another check's silence.
+pub fn also_blind(checks: &[Check], outcomes: &[Outcome]) -> Option<String> {
+    outcomes.iter().find_map(silent)?;
+    match critical(checks, outcomes).iter().find_map(|o| blind(o)) {
+        Some(Finding::Blind { reason, .. }) => Some(reason),
+        _ => None,
+    }
+}
+
+fn critical<'a>(checks: &[Check], outcomes: &'a [Outcome]) -> Vec<&'a Outcome> {
+    let none = !checks.iter().any(Check::critical);
+    outcomes.iter().filter(|o| none || o.report.critical).collect()
 }
 
 /// The first conviction; of several in one tick the first in the order of the rules.

@@ -86,6 +86,15 @@ impl Judge {
         }
     }
 
+    /// Nobody watched until `at`: the evidence stands, but every check has to see both colours again before it counts as
+    /// seeing, and silence and blindness are timed from here.
+    pub fn resume(&mut self, at: Timestamp) {
+        self.now.at = at;
+        for check in &mut self.checks {
+            check.resume(at);
+        }
+    }
+
     /// What the evidence says now, that is at the latest tick.
     #[must_use]
     pub fn assess(&self) -> Assessment {
@@ -97,6 +106,7 @@ impl Judge {
             .collect::<Vec<_>>();
         Assessment {
             finding: finding::find(&self.checks, &outcomes),
+            also_blind: finding::also_blind(&self.checks, &outcomes),
             checks: outcomes.into_iter().map(|o| o.report).collect(),
         }
     }

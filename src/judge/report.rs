@@ -107,6 +107,10 @@ pub enum Finding {
 pub struct Assessment {
     /// What the checks together say.
     pub finding: Finding,
+    /// Beside a finding of silence: a critical check that has been blind for `blind_after`, as its sentence. The two
+    /// have policies of their own, and the stricter one counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also_blind: Option<String>,
     /// One report per check, in the order of the rules.
     pub checks: Vec<CheckReport>,
 }

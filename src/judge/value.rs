@@ -9,7 +9,7 @@
 use crate::evidence::Interval;
 use crate::evidence::quantile::RunningMedian;
 use crate::evidence::shift::ShiftTable;
-use crate::sample::{Gap, Reading, Timestamp};
+use crate::sample::{Gap, GapKind, Reading, Timestamp};
 
 use super::comparison::{Budget, Comparison, Effect, Evidence, Proof, more_health, weighing};
 use super::reading;
@@ -19,6 +19,11 @@ use super::words;
 
 /// The confidence sequence asks about centres up to this ratio, and its inverse.
 const RATIO_MAX: f64 = 100.0;
+
+/// The same pair of values again within this time is taken for the same measurement: a source that is read more often
+/// than it measures repeats itself, and repetition is no evidence. A value that really does not move counts once in so
+/// long.
+const REPEATED_MS: u64 = 60_000;
 
 /// Ratios are held within this and its inverse, so that they stay finite numbers.
 const REACH_MAX: f64 = 1e100;
@@ -33,6 +38,8 @@ pub struct ValueCheck {
     live: RunningMedian,
     candidate: RunningMedian,
     limit: Option<LimitWatch>,
+    /// The latest pair that was taken in, and when.
+    latest: Option<(f64, f64, Timestamp)>,
 }
 
 /// How long the candidate has been beyond its bound.
@@ -83,8 +90,22 @@ impl ValueCheck {
             live: RunningMedian::default(),
             candidate: RunningMedian::default(),
             limit: spec.limit.clone().map(|spec| LimitWatch { spec, beyond: None, latest: 0.0 }),
+            latest: None,
             spec,
         }
+    }
+
+    /// Whether this pair is a measurement of its own.
+    fn is_new(&mut self, at: Timestamp, live: f64, candidate: f64) -> bool {
+        let again = self.latest.is_some_and(|(live_before, candidate_before, before)| {
+            let same =
+                live.to_bits() == live_before.to_bits() && candidate.to_bits() == candidate_before.to_bits();
+            same && at.ms_since(before) < REPEATED_MS
+        });
+        if !again {
+            self.latest = Some((live, candidate, at));
+        }
+        !again
     }
 
     /// In how many ways a check of these rules can convict by chance.
@@ -177,7 +198,11 @@ impl Comparison for ValueCheck {
 
     fn judge(&mut self, at: Timestamp, live: Option<&Reading>, candidate: Option<&Reading>) {
         if let (Some(limit), Some(reading)) = (&mut self.limit, candidate) {
-            limit.judge(at, reading::value(reading).ok());
+            match reading::value(reading) {
+                // Not due yet: the value before still stands.
+                Err(gap) if gap.kind == GapKind::NotYet => {}
+                value => limit.judge(at, value.ok()),
+            }
         }
         let live = live.and_then(|r| positive(r).ok());
         let candidate = candidate.and_then(|r| positive(r).ok());
@@ -187,7 +212,9 @@ impl Comparison for ValueCheck {
         if let Some(value) = candidate {
             self.candidate.add(value);
         }
-        if let (Some(live), Some(candidate)) = (live, candidate) {
+        if let (Some(live), Some(candidate)) = (live, candidate)
+            && self.is_new(at, live, candidate)
+        {
             let reach = REACH_MAX.ln();
             self.shift.add((candidate.ln() - live.ln()).clamp(-reach, reach));
         }

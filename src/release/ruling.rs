@@ -4,7 +4,7 @@
 //! deadline, and only then whether the release may go on. Nothing here changes the release.
 
 use super::plan::{Advance, OnDeadline, OnTrouble};
-use super::state::{Phase, Release};
+use super::state::{Answer, Phase, Release};
 use super::verdict::Happening;
 use super::words;
 use crate::judge::report::{Finding, Standing};
@@ -67,6 +67,9 @@ pub fn rule(release: &Release, at: Timestamp) -> Ruling {
             return Ruling::Revert { happening: *happening, reason: reason.clone() };
         }
     }
+    if let (Some(reason), OnTrouble::Revert) = (&release.assessment.also_blind, release.plan.on_blind) {
+        return Ruling::Revert { happening: Happening::Blind, reason: reason.clone() };
+    }
     if at >= release.deadline_at {
         return at_deadline(release);
     }
@@ -89,14 +92,25 @@ pub fn trouble(release: &Release) -> Option<(Happening, String)> {
 fn at_deadline(release: &Release) -> Ruling {
     let revert =
         || Ruling::Revert { happening: Happening::Deadline, reason: words::deadline(release, "reverting") };
+    // A pause stops the way up, also the one that the deadline would take.
+    let waits = match release.plan.on_deadline {
+        OnDeadline::Hold => true,
+        OnDeadline::Promote => release.paused_by.is_some(),
+        OnDeadline::Revert => false,
+    };
     match (release.plan.on_deadline, release.phase) {
-        (OnDeadline::Hold, _) if !release.overdue => Ruling::Overdue { reason: words::overdue(release) },
+        // A router that never confirmed all traffic for the candidate will not do so now.
+        (_, Phase::CutOver) => revert(),
+        _ if waits && !release.overdue => Ruling::Overdue { reason: words::overdue(release) },
+        _ if waits => revert(),
         // Without proof, by the team's own written word; but never on silence.
         (OnDeadline::Promote, _) if !sees_everything(release) => revert(),
         (OnDeadline::Promote, Phase::Step { .. }) => Ruling::CutOver {
             happening: Happening::Deadline,
             reason: words::deadline(release, "promoting without proof, because on_deadline = \"promote\""),
         },
+        // A soak does not end as promoted while the router may be sending traffic elsewhere.
+        (OnDeadline::Promote, Phase::Soak { .. }) if !obeyed(release) => Ruling::Stay,
         (OnDeadline::Promote, Phase::Soak { .. }) => Ruling::Finish {
             reason: words::deadline(release, "ending the soak, because on_deadline = \"promote\""),
         },
@@ -106,6 +120,9 @@ fn at_deadline(release: &Release) -> Ruling {
 
 /// Whether the release may go on by evidence, and where to.
 fn onward(release: &Release, at: Timestamp) -> Ruling {
+    if !obeyed(release) {
+        return Ruling::Stay;
+    }
     match release.phase {
         Phase::Step { index, since: Some(since) } if at.ms_since(since) >= release.plan.hold_ms => {
             next_step(release, index)
@@ -136,10 +153,20 @@ fn advance(release: &Release, index: usize, reason: &str) -> Ruling {
     Ruling::Advance { index, reason: words::advance(release, weight, reason) }
 }
 
-/// No critical check is blind at this moment, and each has seen the candidate.
+/// The router has said that it does what it was told last.
+fn obeyed(release: &Release) -> bool {
+    release.order.answer == Answer::Confirmed
+}
+
+/// No critical check is blind at this moment, and on the way up each has seen the candidate. (In the soak a check may
+/// have nothing left to compare; that it is not blind says that it saw the candidate just now.)
+/// Where no check is critical every check counts as one, as in the judge.
 fn sees_everything(release: &Release) -> bool {
+    let checks = &release.assessment.checks;
+    let none_critical = !checks.iter().any(|check| check.critical);
+    let soaking = matches!(release.phase, Phase::Soak { .. });
     trouble(release).is_none()
-        && !release.assessment.checks.is_empty()
-        && (release.assessment.checks.iter())
-            .all(|check| !check.critical || (check.standing != Standing::Blind && check.candidate.n > 0))
+        && !checks.is_empty()
+        && (checks.iter().filter(|check| none_critical || check.critical))
+            .all(|check| check.standing != Standing::Blind && (soaking || check.candidate.n > 0))
 }

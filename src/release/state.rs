@@ -113,6 +113,8 @@ pub struct Release {
     pub paused_by: Option<String>,
     /// When it began.
     pub started_at: Timestamp,
+    /// When the latest tick came in, since the daemon was last (re)started.
+    pub ticked_at: Option<Timestamp>,
     /// When `on_deadline` applies.
     pub deadline_at: Timestamp,
     /// The deadline has passed and a person is awaited.

@@ -16,6 +16,12 @@ use crate::sample::{Tick, Timestamp, Weight};
 /// The log says that all is well so often, so that silence in the log means trouble.
 const PROGRESS_MS: u64 = 30_000;
 
+/// Ticks further apart than this, and than [`AWAY_TICKS`] of the plan's, mean that nobody watched in between.
+const AWAY_MS: u64 = 30_000;
+
+/// See [`AWAY_MS`].
+const AWAY_TICKS: u64 = 5;
+
 /// A router that keeps failing is spoken of at the first failure and then at every so many.
 const FAILURES_PER_WORD: u32 = 30;
 
@@ -30,6 +36,7 @@ pub fn begin(beginning: Beginning) -> (Release, Vec<Effect>) {
         phase: Phase::Step { index: 0, since: None },
         paused_by: None,
         started_at: beginning.at,
+        ticked_at: None,
         deadline_at: beginning.at.plus_ms(beginning.plan.deadline_ms),
         overdue: false,
         order: Order { id: 0, weight: Weight::NONE, answer: Answer::Confirmed, failures: 0 },
@@ -87,6 +94,11 @@ impl Turn {
     }
 
     fn tick(&mut self, tick: &Tick) {
+        let away_ms = self.release.ticked_at.map_or(0, |before| self.at.ms_since(before));
+        if away_ms > AWAY_MS.max(AWAY_TICKS * self.release.plan.tick_ms) {
+            self.missed_time();
+        }
+        self.release.ticked_at = Some(self.at);
         if !self.release.is_returning() {
             self.release.judge.observe(tick);
             self.release.assessment = self.release.judge.assess();
@@ -224,6 +236,7 @@ impl Turn {
         }
         let reason = words::drifted(&self.release, weight, restarted);
         let decision = self.standing_decision();
+        self.release.granted = weight;
         self.say(Happening::Drift, decision, reason);
         self.order(self.release.order.weight);
     }
@@ -242,7 +255,14 @@ impl Turn {
             }
             Command::Promote => match self.release.phase {
                 Phase::Step { .. } => self.cut_over(Happening::Command, said),
-                Phase::Soak { .. } => self.end(Outcome::Promoted, said),
+                Phase::Soak { .. } if self.release.order.answer == Answer::Confirmed => {
+                    self.end(Outcome::Promoted, said);
+                }
+                // Remembered: the soak is over as soon as the router gives the candidate all traffic again.
+                Phase::Soak { .. } => {
+                    self.release.plan.soak_ms = 0;
+                    self.say(Happening::Command, Decision::Promote, words::promoted_later(&self.release, by));
+                }
                 _ => self.say(Happening::Command, self.standing_decision(), said),
             },
             Command::Revert if !returning => self.turn_back(Happening::Command, &said),
@@ -259,7 +279,22 @@ impl Turn {
         }
     }
 
+    /// Nobody watched for a while (the daemon was down, the machine asleep): what a hold, a soak or a clear sight counted
+    /// on has not been seen, so each begins anew.
+    fn missed_time(&mut self) {
+        let at = self.at;
+        match &mut self.release.phase {
+            Phase::Step { since: Some(since), .. } | Phase::Soak { since } => *since = at,
+            Phase::Step { since: None, .. } | Phase::CutOver | Phase::Return { .. } | Phase::Ended { .. } => {
+            }
+        }
+        self.release.judge.resume(at);
+        self.release.assessment = self.release.judge.assess();
+    }
+
     fn resumed(&mut self) {
+        self.missed_time();
+        self.release.ticked_at = None;
         let reason = words::resumed(&self.release);
         let decision = self.standing_decision();
         self.say(Happening::Resumed, decision, reason);

@@ -125,6 +125,13 @@ pub(super) fn command(release: &Release, command: Command, by: &str) -> String {
     }
 }
 
+pub(super) fn promoted_later(release: &Release, by: &str) -> String {
+    format!(
+        "soak ended by {by}: it is over as soon as the router gives {} {} again",
+        release.candidate, release.order.weight
+    )
+}
+
 pub(super) fn deadline(release: &Release, then: &str) -> String {
     format!("the deadline has passed in phase {}: {then}; {}", release.phase.name(), finding(release))
 }

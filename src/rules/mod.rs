@@ -38,7 +38,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use crate::judge::spec::JudgeSpec;
+use crate::judge::spec::{CheckKind, CheckSpec, JudgeSpec};
 use diagnostics::Diagnostic;
 use model::{Note, RuleFile, Rules};
 use section::Section;
@@ -133,13 +133,7 @@ fn read(mut root: Section<'_>, text: &str) -> Read<Rules> {
     let (mut specs, checks): (Vec<_>, Vec<_>) = checks?.into_iter().unzip();
     let (probe_specs, probes): (Vec<_>, Vec<_>) = probes?.into_iter().unzip();
     specs.extend(probe_specs);
-    if specs.iter().all(|spec| !spec.critical) {
-        sink.note(
-            0..0,
-            "no check is critical, so promotion asks for no proof at all",
-            "leave `critical` out of at least one check",
-        );
-    }
+    remark_on_checks(sink, &specs);
     let planned = planned?;
     Ok(Rules {
         service: service?,
@@ -160,6 +154,33 @@ fn read(mut root: Section<'_>, text: &str) -> Read<Rules> {
         probes,
         text: text.into(),
     })
+}
+
+fn remark_on_checks(sink: &Sink, specs: &[CheckSpec]) {
+    if specs.iter().all(|spec| !spec.critical) {
+        sink.note(
+            0..0,
+            "no check is critical, so promotion asks for proof from every one of them",
+            "leave `critical = false` to those that promotion need not wait for",
+        );
+    }
+    if !specs.iter().any(judges_alone) {
+        sink.note(
+            0..0,
+            "no check has a `limit` and there is no probe: once all traffic is the candidate's there is no live colour to compare with, and the soak watches for silence only",
+            "give at least one check a `limit`, or add a probe",
+        );
+    }
+}
+
+/// Whether a check can convict without a live colour to compare with.
+fn judges_alone(spec: &CheckSpec) -> bool {
+    spec.probe
+        || match &spec.kind {
+            CheckKind::Ratio(ratio) => ratio.limit.is_some(),
+            CheckKind::Latency(latency) => latency.limit.is_some(),
+            CheckKind::Value(value) => value.limit.is_some(),
+        }
 }
 
 fn service(root: &mut Section<'_>) -> Read<String> {

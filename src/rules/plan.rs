@@ -92,6 +92,7 @@ fn read_keys(mut section: Section<'_>) -> Read<Planned> {
         (&steps, hold_ms, warmup_ms, deadline_ms)
     {
         remark_on_deadline(&section, hold_ms * steps.len() as u64 + warmup_ms, deadline_ms);
+        remark_on_hold(&section, hold_ms);
         remark_on_patience(&section, "blind_after", blind_after_ms, deadline_ms);
         remark_on_patience(&section, "silent_after", silent_after_ms, deadline_ms);
     }
@@ -184,6 +185,16 @@ fn remark_on_deadline(section: &Section<'_>, least_ms: u64, deadline_ms: u64) {
             section.span_of(key),
             message,
             format!("choose a deadline well above {least}, or shorter holds"),
+        );
+    }
+}
+
+fn remark_on_hold(section: &Section<'_>, hold_ms: u64) {
+    if hold_ms == 0 {
+        section.sink().note(
+            section.span_of("hold"),
+            "without a least time on a step the first lucky ticks can promote: bursts that have not come yet look like health",
+            "choose a hold of some ten ticks at least",
         );
     }
 }

@@ -20,7 +20,9 @@ const CONTRACT: &str = include_str!("../../fixtures/rules/contract.toml");
 
 fn compiled(text: &str) -> Rules {
     let (rules, notes) = compile(text).unwrap_or_else(|faults| panic!("{faults:#?}"));
-    assert_eq!(notes, [], "a valid file of the tests needs no remarks");
+    // Files of the tests are short: some have no limit, and are told so.
+    let other = notes.iter().filter(|note| !format!("{note:?}").contains("no check has a `limit`")).count();
+    assert_eq!(other, 0, "a valid file of the tests needs no remarks: {notes:#?}");
     rules
 }
 

@@ -187,6 +187,7 @@ fn notes_on_what_is_valid_and_odd() {
         ("blind_after = \"121s\"", "blind_after = \"3h\""),
         ("timeout = \"4s\"", "timeout = \"6s\""),
         ("seconds_bucket{", "seconds{"),
+        ("hold = \"61s\"", "hold = \"0s\""),
         ("[plan]", "[sources.spare]\nkind = \"prometheus\"\nurl = \"http://h\"\n[plan]"),
     ];
     let text = BASE.replace("kind = \"latency\"", "kind = \"latency\"\nsource = \"metrics\"");
@@ -197,11 +198,13 @@ fn notes_on_what_is_valid_and_odd() {
 32:15 `"3h"` `blind_after` in [plan] is not before the deadline, so it never acts | choose `blind_after` below 2h
 21:11 `"6s"` source `metrics` may take longer than a tick, and the tick waits for it | choose a `timeout` not above `tick` in [plan]
 53:13 `'seconds{ {{labels}} }'` `histogram` in check `latency`: `seconds` does not end in `_bucket`, as a classic histogram's counters do | is `seconds_bucket` meant?
+26:8 `"0s"` without a least time on a step the first lucky ticks can promote: bursts that have not come yet look like health | choose a hold of some ten ticks at least
 23:1 `[sources.spare]` source `spare` is not used by any check | remove it, or name it in a check
 "#);
     let none_critical = EMBEDDED.replace("kind = \"ratio\"", "kind = \"ratio\"\ncritical = false");
     let none_critical = none_critical.replace("kind = \"latency\"", "kind = \"latency\"\ncritical = false");
     insta::assert_snapshot!(notes(&none_critical).join("\n"), @r#"
-1:1 `` no check is critical, so promotion asks for no proof at all | leave `critical` out of at least one check
+1:1 `` no check is critical, so promotion asks for proof from every one of them | leave `critical = false` to those that promotion need not wait for
+1:1 `` no check has a `limit` and there is no probe: once all traffic is the candidate's there is no live colour to compare with, and the soak watches for silence only | give at least one check a `limit`, or add a probe
 "#);
 }

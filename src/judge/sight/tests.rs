@@ -21,7 +21,7 @@ struct Script {
 }
 
 fn script(percent: f64) -> Script {
-    Script { sight: Sight::new(LIMITS, false), second: 0, percent, phase: Phase::Judging }
+    Script { sight: Sight::new(LIMITS, super::Events::Traffic), second: 0, percent, phase: Phase::Judging }
 }
 
 impl Script {
@@ -126,11 +126,72 @@ fn a_failing_source_is_never_silence() {
 #[test]
 fn a_failing_source_stops_the_count_without_undoing_it() {
     let mut s = script(1.0);
-    // 400 events at 1% leave a chance of e^-4: not enough alone.
+    // 400 events at 1% leave a chance of e^-4, and 20 s of silence are asked for: neither is there yet.
     s.see(Events(40), Events(0), 10);
-    s.see(Events(40), Missing(TimedOut), 20);
+    s.see(Events(40), Missing(TimedOut), 60);
+    assert_eq!(long(&s.view()), Some(true), "the source is the trouble, and blindness its name");
+    assert!(!matches!(s.see(Events(40), Events(0), 11), View::Silent { .. }), "9 s and 10 s");
+    assert!(matches!(s.see(Events(40), Events(0), 1), View::Silent { .. }));
+}
+
+#[test]
+fn an_outage_of_the_source_after_one_overwhelming_silent_look_is_blindness() {
+    for kind in [TimedOut, Refused, GapKind::Malformed] {
+        let mut s = script(50.0);
+        // A chance of e^-693 in one look, while the candidate's series are not there yet.
+        s.see(Events(1_000), Missing(NoData), 1);
+        assert_eq!(long(&s.see(Missing(kind), Missing(kind), 100)), Some(true));
+    }
+}
+
+#[test]
+fn a_slow_source_does_not_hide_silence() {
+    let mut s = script(50.0);
+    for _ in 0..6 {
+        s.see(Events(90), Events(0), 1);
+        s.see(Missing(NotYet), Missing(NotYet), 4);
+    }
+    assert!(matches!(s.view(), View::Silent { .. }));
+}
+
+#[test]
+fn at_full_weight_silence_is_held_against_the_pace_before() {
+    for nothing in [Events(0), Missing(NoData), Missing(Stale)] {
+        let mut s = script(50.0);
+        s.see(Events(20), Events(20), 60);
+        s.percent = 100.0;
+        assert_eq!(s.see(Events(0), Events(40), 5), View::Clear);
+        assert!(!matches!(s.see(Events(0), nothing, 20), View::Silent { .. }));
+        let View::Silent { reason } = s.see(Events(0), nothing, 1) else { panic!("20 s are over") };
+        assert!(reason.starts_with("candidate silent for 20 s where its pace before"), "{reason}");
+        assert_eq!(s.see(Events(0), Events(3), 1), View::Clear);
+    }
+    // One request in five minutes: half a minute without any is nothing.
+    let mut s = script(100.0);
+    for _ in 0..3 {
+        s.see(Events(0), Events(1), 1);
+        s.see(Events(0), Events(0), 299);
+    }
     assert!(!matches!(s.view(), View::Silent { .. }));
-    assert!(matches!(s.see(Events(40), Events(0), 5), View::Silent { .. }));
+}
+
+#[test]
+fn values_are_blind_and_never_silent() {
+    let mut s = script(50.0);
+    s.sight.events = super::Events::Values;
+    assert_eq!(long(&s.see(Events(1), Missing(NoData), 100)), Some(true));
+}
+
+#[test]
+fn after_a_time_without_watching_a_good_pair_is_awaited() {
+    let mut s = script(50.0);
+    s.see(Events(9), Events(9), 5);
+    s.see(Events(900), Events(0), 15);
+    s.second += 600;
+    s.sight.resume(Timestamp::from_ms(s.second * 1_000));
+    assert_eq!(long(&s.see(Missing(NotYet), Missing(NotYet), 1)), Some(false));
+    assert_eq!(long(&s.see(Missing(NotYet), Missing(NotYet), 30)), Some(true));
+    assert_eq!(s.see(Events(9), Events(9), 1), View::Clear);
 }
 
 #[test]
@@ -154,7 +215,11 @@ fn silence_needs_a_live_colour_that_speaks() {
     let mut s = script(50.0);
     assert_eq!(s.see(Events(0), Events(0), 100), View::Clear);
     let mut s = script(100.0);
-    assert_eq!(s.see(Events(900), Events(0), 100), View::Clear);
+    assert_eq!(
+        s.see(Events(900), Events(0), 100),
+        View::Clear,
+        "and of a candidate that never spoke nothing is known"
+    );
     assert_eq!(long(&s.see(Events(0), Missing(NoData), 31)), Some(true));
 }
 
@@ -178,6 +243,6 @@ fn at_full_weight_only_the_candidate_must_be_seen() {
 fn without_traffic_there_is_nothing_to_miss() {
     let mut s = script(0.0);
     assert_eq!(s.see(Events(9), Missing(NoData), 100), View::Clear);
-    s.sight.probe = true;
+    s.sight.events = super::Events::Probes;
     assert_eq!(long(&s.see(Events(9), Missing(NoData), 31)), Some(true));
 }

@@ -190,3 +190,34 @@ fn a_value_beyond_its_limit_for_long_enough_is_harm() {
         assert_ne!(court.standing("cpu"), Standing::Harmful);
     }
 }
+
+#[test]
+fn a_measurement_that_is_read_again_is_no_new_evidence() {
+    let after = |repeats: usize| {
+        let mut court = Court::of(vec![value(Direction::Increase, None)]);
+        let mut noise = Noise::new(4);
+        for _ in 0..6 {
+            let (live, candidate) =
+                (0.4 * (0.02 * noise.normal()).exp(), 0.44 * (0.02 * noise.normal()).exp());
+            court.see("cpu", &Reading::Value(live), &Reading::Value(candidate), repeats);
+        }
+        court.report("cpu").log_e_healthy
+    };
+    assert!((after(1) - after(12)).abs() < 1e-12, "{} {}", after(1), after(12));
+    // A value that really does not move counts once a minute, so that it is not undecided for good.
+    let mut court = Court::of(vec![value(Direction::Increase, None)]);
+    court.see("cpu", &Reading::Value(0.4), &Reading::Value(0.4), 3_000);
+    assert_eq!(court.standing("cpu"), Standing::Healthy);
+}
+
+#[test]
+fn a_stay_beyond_the_limit_goes_on_between_measurements() {
+    let mut court = Court::of(vec![value(Direction::Increase, Some((Bound::Above(0.9), 10_000)))]);
+    let (live, high, not_yet) = (Reading::Value(0.95), Reading::Value(0.97), gap(GapKind::NotYet));
+    for _ in 0..2 {
+        court.see("cpu", &live, &high, 1).see("cpu", &not_yet, &not_yet, 4);
+    }
+    assert_ne!(court.standing("cpu"), Standing::Harmful);
+    court.see("cpu", &live, &high, 1);
+    assert_eq!(court.standing("cpu"), Standing::Harmful);
+}

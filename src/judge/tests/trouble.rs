@@ -71,7 +71,7 @@ fn a_silent_candidate_is_found() {
         panic!("silent for 20 s");
     };
     assert_eq!(check, "errors");
-    insta::assert_snapshot!(reason, @"errors: candidate silent for 20 s while live had 2,100 events, limit 20 s; at its weight the probability of that is less than one in a million");
+    insta::assert_snapshot!(reason, @"errors: candidate silent for 20 s while live had 2,100 events, limit 20 s; the probability of that by chance is less than one in a million");
 }
 
 #[test]
@@ -91,6 +91,7 @@ fn harm_comes_before_silence_and_silence_before_blindness() {
     };
     tick(&mut court, &gap(GapKind::TimedOut), &counts(0, 0), 40);
     assert!(matches!(court.finding(), Finding::Silent { check, .. } if check == "b"));
+    assert!(court.judge.assess().also_blind.is_some_and(|reason| reason.starts_with("a: blind for")));
     tick(&mut court, &gap(GapKind::TimedOut), &counts(80, 100), 2);
     assert!(matches!(court.finding(), Finding::Harmful { check, .. } if check == "b"));
 }

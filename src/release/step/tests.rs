@@ -1,6 +1,7 @@
 //! Scripts: given this release and these events, these orders and these verdicts.
 
 use super::*;
+use crate::judge::report::Standing;
 use crate::judge::spec::{CheckKind, CheckSpec, JudgeSpec, RatioSpec};
 use crate::release::plan::{Advance, OnDeadline, OnTrouble, Plan};
 use crate::sample::{Colour, GapKind, Pair, Reading};
@@ -256,6 +257,28 @@ fn a_silent_candidate_is_reverted() {
 }
 
 #[test]
+fn one_checks_silence_does_not_hide_that_another_is_blind() {
+    for (on_blind, expected) in [(OnTrouble::Hold, vec![10.0]), (OnTrouble::Revert, vec![10.0, 0.0])] {
+        let mut script = Script::new(Plan { on_silent: OnTrouble::Hold, on_blind, ..plan() });
+        let mut spec = spec();
+        let second = CheckSpec { name: "more".into(), critical: false, ..spec.checks[0].clone() };
+        spec.checks.push(second);
+        script.release.judge = Judge::new(spec);
+        script.routed();
+        for _ in 0..10 {
+            script.now = script.now.plus_ms(1_000);
+            let gap = Reading::gap(GapKind::TimedOut, "no answer");
+            let blind = Pair { check: "errors".into(), live: gap.clone(), candidate: gap };
+            let (live, nothing) = (Reading::counts(0, 900).unwrap(), Reading::counts(0, 0).unwrap());
+            let silent = Pair { check: "more".into(), live, candidate: nothing };
+            let tick = Tick { at: script.now, weight: script.release.granted, pairs: vec![blind, silent] };
+            script.feed(&Event::Tick(tick));
+        }
+        assert_eq!(script.weights(), expected);
+    }
+}
+
+#[test]
 fn a_person_promotes_reverts_and_cancels() {
     let mut script = Script::new(plan());
     script.routed().command(Command::Promote).routed();
@@ -325,6 +348,95 @@ fn drift_is_put_right_and_the_hold_goes_on() {
     assert_eq!(script.weights(), [10.0, 10.0, 50.0]);
 }
 
+/// A candidate in the soak, and then somebody else's weight.
+fn drifted_in_soak(plan: Plan) -> Script {
+    let mut script = Script::new(plan);
+    script.routed().good(4).routed().good(4).routed().good(2);
+    assert!(matches!(script.release.phase, Phase::Soak { .. }));
+    script.feed(&Event::Drifted { at: script.now, weight: percent(50.0), restarted: true });
+    script
+}
+
+#[test]
+fn a_soak_does_not_end_while_the_router_serves_something_else() {
+    let mut script = drifted_in_soak(plan());
+    for _ in 0..20 {
+        script.router_fails().good(1);
+    }
+    assert_eq!(script.outcome(), None, "all traffic is not on the candidate");
+    script.routed().good(1);
+    assert_eq!(script.outcome(), Some(Outcome::Promoted));
+}
+
+#[test]
+fn a_promotion_in_such_a_soak_is_remembered_until_the_router_obeys() {
+    let mut script = drifted_in_soak(Plan { soak_ms: 50_000, ..plan() });
+    script.router_fails().command(Command::Promote).good(3);
+    assert_eq!(script.outcome(), None);
+    assert!(script.said(Happening::Command)[0].contains("as soon as the router gives green 100%"));
+    script.routed().good(1);
+    assert_eq!(script.outcome(), Some(Outcome::Promoted));
+}
+
+#[test]
+fn nor_does_a_deadline_promote_end_it() {
+    let mut script = drifted_in_soak(Plan { on_deadline: OnDeadline::Promote, ..plan() });
+    for _ in 0..100 {
+        script.router_fails().good(1);
+    }
+    assert_eq!(script.outcome(), None);
+}
+
+#[test]
+fn a_pause_stops_a_deadline_that_would_promote() {
+    let mut script = Script::new(Plan { on_deadline: OnDeadline::Promote, ..plan() });
+    script.routed().scant(4).routed().command(Command::Pause).scant(60);
+    assert_eq!(script.weights(), [10.0, 50.0]);
+    script.scant(60);
+    assert_eq!(script.weights(), [10.0, 50.0, 0.0]);
+}
+
+#[test]
+fn a_hold_counts_watched_time_only() {
+    for away in [true, false] {
+        let mut script = Script::new(Plan { steps: vec![percent(50.0)], ..plan() });
+        script.routed().good(2);
+        // The daemon is down, or the machine asleep; meanwhile the candidate may have broken.
+        script.now = script.now.plus_ms(40_000);
+        if away {
+            script.feed(&Event::Resumed { at: script.now });
+        }
+        let gap = Reading::gap(GapKind::NotYet, "");
+        script.ticks(3, &gap, &gap);
+        assert_eq!(script.weights(), [50.0]);
+        assert_eq!(script.release.assessment.checks[0].standing, Standing::Blind);
+        script.good(4);
+        assert_eq!(script.weights(), [50.0, 100.0]);
+    }
+}
+
+#[test]
+fn a_soak_begins_anew_after_a_restart_and_blindness_is_timed_from_there() {
+    let mut script = Script::new(Plan { on_blind: OnTrouble::Revert, ..plan() });
+    script.routed().good(4).routed().good(4).routed().good(2);
+    script.now = script.now.plus_ms(30_000);
+    script.feed(&Event::Resumed { at: script.now });
+    script.good(4);
+    assert_eq!(script.outcome(), None);
+    script.good(3);
+    assert_eq!(script.outcome(), Some(Outcome::Promoted));
+}
+
+#[test]
+fn a_candidate_that_falls_silent_in_the_soak_is_reverted() {
+    let mut script = Script::new(Plan { soak_ms: 20_000, ..plan() });
+    script.routed().good(4).routed().good(4).routed().good(3);
+    let nothing = Reading::counts(0, 0).unwrap();
+    script.ticks(8, &nothing, &nothing);
+    assert_eq!(script.weights(), [10.0, 50.0, 100.0, 0.0]);
+    assert!(script.said(Happening::Silent)[0].contains("its pace before"));
+}
+
 #[test]
 fn drift_while_an_order_is_on_its_way_is_no_drift() {
     let mut script = Script::new(plan());
@@ -376,6 +488,7 @@ mod any_run {
             7 => _ = script.command(Command::Resume),
             8 => _ = script.command(Command::Promote),
             9 => script.feed(&Event::Resumed { at: script.now }),
+            10 => _ = script.ticks(1, &Reading::counts(0, 2_000).unwrap(), &Reading::counts(0, 0).unwrap()),
             _ => script.feed(&Event::Drifted { at: script.now, weight: percent(33.0), restarted: false }),
         }
     }
@@ -385,8 +498,8 @@ mod any_run {
 
         /// Whatever happens, once the router answers and time goes on the release ends with one colour in service.
         #[test]
-        fn ends_with_one_colour(acts in prop::collection::vec(0_u8..11, 0..60), hold in any::<bool>()) {
-            let on_deadline = if hold { OnDeadline::Hold } else { OnDeadline::Revert };
+        fn ends_with_one_colour(acts in prop::collection::vec(0_u8..12, 0..60), policy in 0_usize..3) {
+            let on_deadline = [OnDeadline::Hold, OnDeadline::Revert, OnDeadline::Promote][policy];
             let mut script = Script::new(Plan { on_deadline, ..plan() });
             for what in acts {
                 act(&mut script, what);
@@ -403,7 +516,7 @@ mod any_run {
 
         /// A revert that is asked for is the next order, whatever came before.
         #[test]
-        fn a_revert_never_waits(acts in prop::collection::vec(0_u8..11, 0..60)) {
+        fn a_revert_never_waits(acts in prop::collection::vec(0_u8..12, 0..60)) {
             let mut script = Script::new(plan());
             for what in acts {
                 act(&mut script, what);
