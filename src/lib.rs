@@ -12,6 +12,7 @@ pub mod demo;
 pub mod evidence;
 pub mod journal;
 pub mod judge;
+pub mod plot;
 pub mod probe;
 pub mod release;
 pub mod replay;

@@ -22,6 +22,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("release", &["sample", "judge"]),
     ("rules", &["sample", "judge", "release"]),
     ("client", &[]),
+    ("plot", &[]),
     ("source", &["sample", "rules", "client", "router"]),
     ("probe", &["sample", "rules", "client"]),
     ("router", &["sample", "rules"]),
