@@ -214,11 +214,11 @@ impl RateTest {
     }
 }
 
-/// What late harm weighs beside harm from the start, which loses as much of its evidence (ln 0.94 = −0.06).
-const LATE_WEIGHT: f64 = 0.06;
+/// What late harm weighs beside harm from the start, which loses as much of its evidence (ln 0.95 = −0.05).
+const LATE_WEIGHT: f64 = 0.05;
 
 /// What an outage in one tick weighs, likewise.
-const OUTAGE_WEIGHT: f64 = 0.1;
+const OUTAGE_WEIGHT: f64 = 0.08;
 
 /// Late harm is told as such where it is e^3 times better supported than harm from the start.
 const LATE_BY: f64 = 3.0;

@@ -52,7 +52,7 @@ fn latency_that_doubles_beyond_the_quantile_is_harm() {
     assert_ne!(court.standing("latency"), Standing::Harmful);
     court.see("latency", &live, &histogram([480, 430, 80, 10]), 12);
     assert_eq!(court.standing("latency"), Standing::Harmful);
-    insta::assert_snapshot!(court.report("latency").reason, @"latency: p99: candidate 8.1% (650 of 8,000) slower than 0.25 s against live 2.0% (160 of 8,000): 4.1 times the live share (1.0 to 9.3 at 99%), tolerance 1.5; evidence for harm e^5.6, needed e^5.3");
+    insta::assert_snapshot!(court.report("latency").reason, @"latency: p99: candidate 8.1% (650 of 8,000) slower than 0.25 s against live 2.0% (160 of 8,000): 4.1 times the live share (0.97 to 9.6 at 99%), tolerance 1.5; evidence for harm e^5.4, needed e^5.3");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn latency_like_live_is_healthy() {
     let mut court = Court::of(vec![latency(&[("p50", 0.5), ("p99", 0.99)], Some((0.3, 0.02)))]);
     let live = histogram([500, 480, 18, 2]);
     court.see("latency", &live, &live, 120);
-    insta::assert_snapshot!(court.report("latency").reason, @"latency: p99: candidate 2.0% (2,380 of 119,000) slower than 0.25 s against live 2.0% (2,380 of 119,000): 1.0 times the live share (0.87 to 1.2 at 99%), tolerance 1.5; evidence for health e^88.0, needed e^3.0");
+    insta::assert_snapshot!(court.report("latency").reason, @"latency: p99: candidate 2.0% (2,380 of 119,000) slower than 0.25 s against live 2.0% (2,380 of 119,000): 1.0 times the live share (0.87 to 1.2 at 99%), tolerance 1.5; evidence for health e^88.2, needed e^3.0");
     assert_eq!(court.standing("latency"), Standing::Healthy);
 }
 
@@ -81,7 +81,7 @@ fn an_absolute_limit_uses_the_next_bound_and_says_so() {
     let mut court = Court::of(vec![latency(&[], Some((0.3, 0.02)))]);
     court.see("latency", &histogram([90, 5, 5, 0]), &histogram([50, 30, 10, 10]), 20);
     assert_eq!(court.standing("latency"), Standing::Harmful);
-    insta::assert_snapshot!(court.report("latency").reason, @"latency: candidate 10% (40 of 400) slower than 1 s (the histogram's next bound above 0.3 s), above the limit of 2%; evidence for harm e^6.2, needed e^4.6");
+    insta::assert_snapshot!(court.report("latency").reason, @"latency: candidate 10% (40 of 400) slower than 1 s (the histogram's next bound above 0.3 s), above the limit of 2%; evidence for harm e^6.3, needed e^4.6");
 }
 
 #[test]

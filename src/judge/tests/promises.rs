@@ -122,20 +122,20 @@ fn the_reason_can_be_read_at_night() {
     let mut court = Court::of(vec![ratio("errors")]);
     court.see("errors", &counts(2, 400), &counts(4, 400), 1);
     court.see("errors", &counts(2, 400), &counts(26, 400), 2);
-    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 4.7% (56 of 1,200) against live 0.50% (6 of 1,200): 9.3 times the live rate (at least 0.60 at 99%), tolerance 1.5; undecided: evidence for harm e^2.5 of e^5.3, for health e^-7.8 of e^3.0");
+    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 4.7% (56 of 1,200) against live 0.50% (6 of 1,200): 9.3 times the live rate (at least 0.58 at 99%), tolerance 1.5; undecided: evidence for harm e^2.3 of e^5.3, for health e^-8.3 of e^3.0");
     let mut court = Court::of(vec![ratio("errors")]);
     court.see("errors", &counts(0, 50), &counts(15, 50), 4);
-    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 30% (45 of 150) against live 0% (0 of 150): none on live to compare with (at least 1.7 at 99%), tolerance 1.5; evidence for harm e^8.7, needed e^5.3");
+    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 30% (45 of 150) against live 0% (0 of 150): none on live to compare with (at least 1.6 at 99%), tolerance 1.5; evidence for harm e^8.4, needed e^5.3");
     let mut court = Court::of(vec![ratio("errors")]);
     court.see("errors", &counts(5, 500), &counts(5, 500), 60);
-    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 1.0% (300 of 30,000) against live 1.0% (300 of 30,000): 1.0 times the live rate (0.71 to 1.4 at 99%), tolerance 1.5; evidence for health e^10.1, needed e^3.0");
+    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 1.0% (300 of 30,000) against live 1.0% (300 of 30,000): 1.0 times the live rate (0.71 to 1.4 at 99%), tolerance 1.5; evidence for health e^10.3, needed e^3.0");
     let mut court = Court::of(vec![ratio("errors")]);
     court.see("errors", &counts(0, 5_000), &counts(0, 5_000), 12);
-    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 0% (0 of 60,000) against live 0% (0 of 60,000): no ratio yet, tolerance 1.5; undecided: evidence for harm e^-3.8 of e^5.3, for health e^1.5 of e^3.0");
+    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 0% (0 of 60,000) against live 0% (0 of 60,000): no ratio yet, tolerance 1.5; undecided: evidence for harm e^-4.2 of e^5.3, for health e^1.3 of e^3.0");
     let mut court = Court::of(vec![ratio("errors")]);
     court.see("errors", &counts(1, 500), &counts(1, 500), 4);
-    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 0.20% (4 of 2,000) against live 0.20% (4 of 2,000): 1.0 times the live rate (0.025 to 13 at 99%), tolerance 1.5; undecided: evidence for harm e^-1.7 of e^5.3, for health e^-0.9 of e^3.0");
-    insta::assert_snapshot!(court.report("errors").waiting_for.unwrap(), @"evidence for health: e^-0.9 so far, needed e^3.0");
+    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 0.20% (4 of 2,000) against live 0.20% (4 of 2,000): 1.0 times the live rate (0.025 to 13 at 99%), tolerance 1.5; undecided: evidence for harm e^-1.6 of e^5.3, for health e^-0.8 of e^3.0");
+    insta::assert_snapshot!(court.report("errors").waiting_for.unwrap(), @"evidence for health: e^-0.8 so far, needed e^3.0");
 }
 
 fn any_reading() -> impl Strategy<Value = Reading> {

@@ -175,5 +175,5 @@ fn the_soak_goes_on_with_limits_alone() {
     assert_ne!(worse.standing("errors"), Standing::Harmful);
     court.see("errors", &counts(0, 0), &counts(900, 1_000), 8);
     assert_eq!(court.standing("errors"), Standing::Harmful);
-    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 4.7% (4,440 of 94,000), 69% in the latest ticks, above the limit of 20%, whatever live does (live 1.0% (300 of 30,000)); evidence for harm e^11.9, needed e^5.3");
+    insta::assert_snapshot!(court.report("errors").reason, @"errors: candidate 4.7% (4,440 of 94,000), 69% in the latest ticks, above the limit of 20%, whatever live does (live 1.0% (300 of 30,000)); evidence for harm e^11.8, needed e^5.3");
 }
