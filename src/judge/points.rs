@@ -9,14 +9,14 @@ use crate::evidence::share::{RHO, ShareGrid};
 
 /// Rate ratios as multiples of the tolerance, from the tolerance itself to what no live colour survives.
 const HARM: [(f64, f64); 8] = [
-    (1.0, 0.29),
-    (1.2, 0.14),
-    (1.5, 0.16),
-    (2.0, 0.12),
+    (1.0, 0.27),
+    (1.2, 0.13),
+    (1.5, 0.15),
+    (2.0, 0.11),
     (3.2, 0.09),
-    (6.0, 0.07),
-    (13.0, 0.08),
-    (40.0, 0.05),
+    (6.0, 0.08),
+    (13.0, 0.10),
+    (40.0, 0.07),
 ];
 
 /// Rate ratios of a healthy candidate: most are just like live.
@@ -37,7 +37,7 @@ const BETWEEN: f64 = 0.10;
 const AROUND_MARGIN: [f64; 8] = [0.05, 0.25, 0.6, 1.0, 1.5, 3.0, 8.0, 30.0];
 
 /// Errors that come one by one are the commonest kind; [`RHO`] says how they cluster otherwise.
-const BURSTINESS: [f64; RHO.len()] = [0.7, 0.08, 0.08, 0.06, 0.08];
+const BURSTINESS: [f64; RHO.len()] = [0.66, 0.09, 0.08, 0.06, 0.11];
 
 /// Two points closer than this, relatively, are one.
 const SAME: f64 = 1e-9;

@@ -60,7 +60,7 @@ fn latency_like_live_is_healthy() {
     let mut court = Court::of(vec![latency(&[("p50", 0.5), ("p99", 0.99)], Some((0.3, 0.02)))]);
     let live = histogram([500, 480, 18, 2]);
     court.see("latency", &live, &live, 120);
-    insta::assert_snapshot!(court.report("latency").reason, @"latency: p99: candidate 2.0% (2,380 of 119,000) slower than 0.25 s against live 2.0% (2,380 of 119,000): 1.0 times the live share (0.87 to 1.2 at 99%), tolerance 1.5; evidence for health e^88.2, needed e^3.0");
+    insta::assert_snapshot!(court.report("latency").reason, @"latency: p99: candidate 2.0% (2,380 of 119,000) slower than 0.25 s against live 2.0% (2,380 of 119,000): 1.0 times the live share (0.87 to 1.2 at 99%), tolerance 1.5; evidence for health e^88.1, needed e^3.0");
     assert_eq!(court.standing("latency"), Standing::Healthy);
 }
 
