@@ -49,6 +49,7 @@ pub async fn run(args: RunArgs) -> Result<Exit, Failed> {
     let services = Services::default();
     let count = rules.len();
     services.start(rules, &shared).await.map_err(Failed::other)?;
+    services.take_up_orphans(&shared).await.map_err(Failed::other)?;
     tracing::info!(state_dir = %dir.display(), socket = %socket.display(), "assize {} watches {count} service(s)", env!("CARGO_PKG_VERSION"));
     systemd::ready(count);
     let api = axum::serve(listener, crate::api::routes(services.clone()));

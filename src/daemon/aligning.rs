@@ -27,6 +27,7 @@ impl Service {
             RoutingReport::Read { attempt, observed } => match observed {
                 Ok(observed) => self.read(attempt, &observed).await,
                 Err(error) => {
+                    self.unread = true;
                     let nobody_served = matches!(error, RouterError::NoTraffic(_));
                     self.note_router(Some(error.to_string()));
                     if nobody_served && attempt >= self.hand.attempts() {
@@ -38,9 +39,13 @@ impl Service {
     }
 
     async fn read(&mut self, attempt: u64, observed: &Observed) {
+        self.unread = false;
         self.note_router(None);
         let before = std::mem::replace(&mut self.incarnation, observed.incarnation.clone());
-        self.restarted = before.is_some() && observed.incarnation.is_some() && before != observed.incarnation;
+        // Kept until the router is seen to do what it should: one failed order must not make a restart look like a person's
+        // wish.
+        self.restarted |=
+            before.is_some() && observed.incarnation.is_some() && before != observed.incarnation;
         // Read before the newest order was carried out: old news.
         if attempt < self.hand.attempts() {
             return;
@@ -56,7 +61,9 @@ impl Service {
         let wanted = split(&ledger.release().candidate, order.weight);
         let expected = self.router.router.achievable(&wanted);
         let found = (observed.first).map(|first| self.share_of(&wanted.colour, first));
-        if found != Some(expected) {
+        if found == Some(expected) {
+            self.restarted = false;
+        } else {
             let event = Event::Drifted {
                 at: self.now(),
                 weight: found.unwrap_or_default(),

@@ -61,7 +61,10 @@ impl Service {
             initial: &initial,
         });
         match settled {
-            Settled::Live(live) => self.settle_on(live).await,
+            Settled::Live(live) => {
+                self.restarted = false;
+                self.settle_on(live).await;
+            }
             Settled::Tell(live) => {
                 tracing::info!(service = self.rules.service, %live, "telling the router which colour is live");
                 let split = split(&live, Weight::ALL);
@@ -123,6 +126,11 @@ impl Service {
             )));
         }
         match &self.stance {
+            // What was true before the router fell silent need not be true when it is back.
+            Stance::Settled { .. } if self.unread => Err(Refusal::new(format!(
+                "the router of `{service}` does not answer, so where its traffic goes is not known: {}",
+                self.trouble().unwrap_or_default()
+            ))),
             Stance::Settled { live, .. } => Ok(live.clone()),
             Stance::Unsettled { ask, .. } => Err(Refusal::new(ask.clone())),
             Stance::Unknown { .. } => Err(match self.trouble() {
@@ -173,7 +181,12 @@ impl Service {
         if rules.text == self.rules.text {
             return;
         }
-        if rules.router != self.rules.router || parts::colours(&rules) != parts::colours(&self.rules) {
+        let addresses = |rules: &Rules| rules.colours.iter().map(|rule| rule.url.clone()).collect::<Vec<_>>();
+        // The embedded router took the colours' addresses when it started.
+        let moved =
+            matches!(rules.router, RouterRule::Embedded(_)) && addresses(&rules) != addresses(&self.rules);
+        let renamed = parts::colours(&rules) != parts::colours(&self.rules);
+        if rules.router != self.rules.router || renamed || moved {
             tracing::warn!(
                 service,
                 "[router] or [colours] changed: restart the daemon for that; the old rules stay"

@@ -27,6 +27,9 @@ use crate::rules::model::Rules;
 /// Samples of ended releases are kept this long, unless `--keep-samples` says otherwise.
 pub const KEEP_SAMPLES_DAYS: u64 = 30;
 
+/// So many of the newest releases are looked through for those that nobody judges.
+const RELEASES_MAX: u32 = 10_000;
+
 /// Old samples are looked for this often.
 const TIDY_EVERY: std::time::Duration = std::time::Duration::from_hours(1);
 
@@ -63,6 +66,31 @@ impl Services {
             let name = rules.service.clone();
             let handle = Service::start(rules, shared.clone()).await?;
             (self.handles.write().unwrap_or_else(std::sync::PoisonError::into_inner)).insert(name, handle);
+        }
+        Ok(())
+    }
+
+    /// Takes up releases under way whose service no rule file names any more (renamed, or its file is gone), with the rules
+    /// that they began with: a candidate with traffic must not go on unjudged.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or such a release cannot be taken up.
+    pub async fn take_up_orphans(&self, shared: &Shared) -> Result<(), String> {
+        let releases =
+            shared.journal.releases(None, RELEASES_MAX).await.map_err(|error| error.to_string())?;
+        for release in releases.into_iter().filter(|release| release.ended_at.is_none()) {
+            if self.get(&release.service).is_some() {
+                continue;
+            }
+            let unfinished =
+                shared.journal.unfinished(&release.service).await.map_err(|error| error.to_string())?;
+            let Some(unfinished) = unfinished else { continue };
+            tracing::warn!(
+                service = release.service,
+                release = unfinished.header.release,
+                "no rule file names this service, and its release is under way: it goes on with the rules that it began with"
+            );
+            self.start(vec![service::rules_of(&unfinished.header)?], shared).await?;
         }
         Ok(())
     }

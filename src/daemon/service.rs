@@ -85,6 +85,8 @@ pub struct Service {
     recording: Option<Recording>,
     pub(super) incarnation: Option<String>,
     pub(super) restarted: bool,
+    /// The newest look at the router failed.
+    pub(super) unread: bool,
     trouble: Option<String>,
     troubles: u32,
     last_at: Timestamp,
@@ -104,6 +106,10 @@ impl Service {
         let name = rules.service.clone();
         let context = |error: &dyn std::fmt::Display| format!("service `{name}`: {error}");
         let unfinished = (shared.journal.unfinished(&name).await).map_err(|e| context(&e))?;
+        let rules = match &unfinished {
+            Some(unfinished) => with_its_router(rules, &unfinished.header).map_err(|e| context(&e))?,
+            None => rules,
+        };
         let remembered = (shared.journal.live(&name).await).map_err(|e| context(&e))?;
         let router = parts::router(&rules, remembered.as_ref()).await.map_err(|e| context(&e))?;
         let (request_sender, requests) = mpsc::channel(MESSAGES_MAX);
@@ -120,6 +126,7 @@ impl Service {
             recording: None,
             incarnation: None,
             restarted: false,
+            unread: false,
             trouble: None,
             troubles: 0,
             observations: mpsc::channel(MESSAGES_MAX),
@@ -166,12 +173,7 @@ impl Service {
     }
 
     async fn resume(&mut self, unfinished: crate::journal::Unfinished) -> Result<(), String> {
-        let (rules, _) = crate::rules::compile(&unfinished.header.rules).map_err(|_| {
-            format!(
-                "the rules that release {} began with are not valid for this version; run the version that started it",
-                unfinished.header.release
-            )
-        })?;
+        let rules = rules_of(&unfinished.header)?;
         self.last_at = (unfinished.events.last()).map_or(unfinished.header.started_at, Event::at);
         let ledger = Ledger::restore(self.shared.journal.clone(), &unfinished, &rules);
         let eyes = self.open_eyes(&rules)?;
@@ -377,4 +379,30 @@ impl Service {
     pub(super) fn trouble(&self) -> Option<String> {
         self.trouble.clone()
     }
+}
+
+/// The rules that a release began with.
+pub(super) fn rules_of(header: &Header) -> Result<Rules, String> {
+    crate::rules::compile(&header.rules).map(|(rules, _)| rules).map_err(|_| {
+        format!(
+            "the rules that release {} began with are not valid for this version; run the version that started it",
+            header.release
+        )
+    })
+}
+
+/// The service's rules while a release is under way that began with others. Its router and its colours are those that
+/// hold its traffic, so where they changed its own rules stay until it has ended.
+fn with_its_router(rules: Rules, header: &Header) -> Result<Rules, String> {
+    let own = rules_of(header)?;
+    if own.router == rules.router && own.colours == rules.colours {
+        return Ok(rules);
+    }
+    tracing::warn!(
+        service = rules.service,
+        release = header.release,
+        "[router] or [colours] changed while this release is under way: it goes on with those that it began with; \
+         restart the daemon when it has ended"
+    );
+    Ok(own)
 }

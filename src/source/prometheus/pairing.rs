@@ -82,8 +82,9 @@ impl<T: Tally> Paired<T> {
     /// enough scrapes to tell their interval, within fixed bounds.
     #[must_use]
     pub fn window_ms(&self, now_ms: i64) -> u64 {
+        // The first look asks far back: a target whose latest scrape failed has its history then, and not one poll later.
         let Some(answered_ms) = self.answered_ms else {
-            return WINDOW_MIN_MS;
+            return WINDOW_MAX_MS;
         };
         // Not known although it was asked: the scrapes lie further apart than the window was long.
         let Some(spacing_ms) = self.sides.iter().filter_map(|s| s.spacing_ms).max() else {

@@ -52,11 +52,14 @@ impl Cumulative for u64 {
 #[derive(Clone, Debug)]
 pub struct Watch<V> {
     bases: BTreeMap<Labels, Point<V>>,
+    /// The newest sample of the look with which counting began. What a series without a base shows up to here was
+    /// there before: it was only not seen (a scrape failed, or was not stored yet), and does not count.
+    begun_ms: i64,
 }
 
 impl<V> Default for Watch<V> {
     fn default() -> Self {
-        Self { bases: BTreeMap::new() }
+        Self { bases: BTreeMap::new(), begun_ms: i64::MIN }
     }
 }
 
@@ -73,7 +76,7 @@ impl<V: Cumulative> Watch<V> {
     ) -> Result<Option<V>, BadSample> {
         let mut sum: Option<V> = None;
         for one in series {
-            let base = self.bases.get(&one.labels);
+            let base = self.base(one);
             let mut last = base.map(|b| &b.value);
             for point in fresh(one, base, until(&one.labels)) {
                 let step = last.map_or_else(|| point.value.clone(), |l| point.value.since(l));
@@ -90,15 +93,15 @@ impl<V: Cumulative> Watch<V> {
     /// The earliest sample after the bases that is no earlier than `at_ms`.
     #[must_use]
     pub fn first_from(&self, series: &[Series<V>], at_ms: i64) -> Option<i64> {
-        let all = series.iter().flat_map(|s| fresh(s, self.bases.get(&s.labels), i64::MAX));
+        let all = series.iter().flat_map(|s| fresh(s, self.base(s), i64::MAX));
         all.map(|p| p.at_ms).filter(|&at| at >= at_ms).min()
     }
 
     /// Moves each base on to its series' last sample no later than `until` says. Never back.
     pub fn advance(&mut self, series: &[Series<V>], until: impl Fn(&Labels) -> i64) {
         for one in series {
-            let base = self.bases.get(&one.labels);
-            if let Some(last) = fresh(one, base, until(&one.labels)).last() {
+            let base = self.base(one);
+            if let Some(last) = fresh(one, base, until(&one.labels)).last().or(base) {
                 let last = last.clone();
                 self.bases.insert(one.labels.clone(), last);
             }
@@ -111,7 +114,18 @@ impl<V: Cumulative> Watch<V> {
         for one in series {
             self.bases.remove(&one.labels);
         }
+        self.begun_ms = i64::MIN;
         self.advance(series, until);
+        let newest = series.iter().filter_map(|one| one.points.last()).map(|point| point.at_ms).max();
+        self.begun_ms = newest.unwrap_or(i64::MIN);
+    }
+
+    /// The last sample of a series that was counted, or was there before counting began.
+    fn base<'a>(&'a self, one: &'a Series<V>) -> Option<&'a Point<V>> {
+        self.bases.get(&one.labels).or_else(|| {
+            let before = one.points.partition_point(|point| point.at_ms <= self.begun_ms);
+            one.points[..before].last()
+        })
     }
 
     fn forget_oldest(&mut self, keep: usize) {
@@ -180,6 +194,18 @@ mod tests {
         assert_eq!(poll(&mut watch, &[series("b", &[(3, 8)])]), Some(1));
         let back = [series("a", &[(9, 120)]), series("b", &[(9, 8)])];
         assert_eq!(poll(&mut watch, &back), Some(19));
+    }
+
+    #[test]
+    fn a_series_that_the_first_look_missed_counts_from_there_too() {
+        // Two targets, scraped every minute; the scrape of the second one failed before the first look.
+        let mut watch = Watch::default();
+        watch.restart(&[series("a", &[(60, 900)])], |_| i64::MAX);
+        let later = [series("a", &[(60, 900), (120, 950)]), series("b", &[(0, 1_000_000), (120, 1_000_050)])];
+        assert_eq!(poll(&mut watch, &later), Some(50 + 50));
+        // One that really is new counts in full, and so does what comes after a restart of it.
+        let new = [series("a", &[(120, 950), (180, 960)]), series("c", &[(180, 7)])];
+        assert_eq!(poll(&mut watch, &new), Some(10 + 7));
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn a_clock_that_goes_back_starts_anew() {
 #[test]
 fn the_window_covers_several_scrapes_and_the_time_since_the_last_answer() {
     let mut paired = Ratio::default();
-    assert_eq!(paired.window_ms(0), WINDOW_MIN_MS);
+    assert_eq!(paired.window_ms(0), WINDOW_MAX_MS, "history, for targets whose latest scrape failed");
     let lonely = || scraped(&[(0, 0, 0)]);
     let _ = paired.poll(0, &[lonely(), lonely()]);
     assert_eq!(paired.window_ms(1000), WINDOW_MAX_MS, "spacing not known yet");
