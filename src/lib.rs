@@ -19,4 +19,5 @@ pub mod replay;
 pub mod router;
 pub mod rules;
 pub mod sample;
+pub mod simulate;
 pub mod source;

@@ -28,13 +28,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("router", &["sample", "rules"]),
     ("journal", &["sample", "judge", "release"]),
     ("replay", &["sample", "judge", "release", "rules"]),
+    ("simulate", &["sample", "evidence", "judge", "release", "rules"]),
     ("daemon", &["sample", "judge", "release", "rules", "source", "probe", "router", "journal", "client"]),
     ("api", &["sample", "release", "judge", "daemon", "client"]),
     (
         "cli",
         &[
             "sample", "judge", "release", "rules", "source", "probe", "router", "journal", "replay",
-            "daemon", "api", "client", "demo",
+            "daemon", "api", "client", "demo", "plot", "simulate",
         ],
     ),
     ("demo", &["sample", "judge", "release", "rules", "journal", "daemon", "api", "client", "cli"]),

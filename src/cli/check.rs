@@ -1,4 +1,5 @@
-//! `assize check`: rule files validated, and with `--live` their sources and routers asked.
+//! `assize check`: rule files validated, simulated where they say what traffic to expect, and with `--live` their sources
+//! and routers asked.
 
 use std::path::PathBuf;
 
@@ -6,10 +7,11 @@ use serde::Serialize;
 
 use super::OutputArgs;
 use super::exit::{Exit, Failed};
+use super::plan;
 use super::rule_files::{self, Loaded};
 use crate::daemon::parts;
-use crate::rules::diagnostics::{Diagnostic, Severity};
-use crate::rules::model::{RouterRule, RuleFile, Rules};
+use crate::rules::diagnostics::{self, Diagnostic, Severity};
+use crate::rules::model::{Note, RouterRule, RuleFile, Rules};
 
 /// Arguments of `assize check`.
 #[derive(Debug, clap::Args)]
@@ -43,10 +45,15 @@ struct Answer {
 
 /// Exit 0 when everything is valid (and answers), 2 when a rule is not, 1 when a part does not answer.
 pub async fn check(args: CheckArgs) -> Result<Exit, Failed> {
-    let Loaded { files, diagnostics, rendered } = rule_files::load(&args.rules)?;
+    let Loaded { files, mut diagnostics, mut rendered } = rule_files::load(&args.rules)?;
     let valid = !diagnostics.iter().any(|d| d.severity == Severity::Error);
     if valid {
         rule_files::one_file_per_service(&files)?;
+        for file in &files {
+            let foreseen = foresee(file);
+            rendered += &diagnostics::render(&file.rules.text, &foreseen);
+            diagnostics.extend(foreseen);
+        }
     }
     let mut live = Vec::new();
     if args.live && valid {
@@ -70,6 +77,16 @@ pub async fn check(args: CheckArgs) -> Result<Exit, Failed> {
         (true, false) => Exit::Other,
         (true, true) => Exit::Done,
     })
+}
+
+/// With the traffic that the rules expect, by simulation.
+fn foresee(file: &RuleFile) -> Vec<Diagnostic> {
+    let note = file.rules.traffic.zip(plan::foresee(&file.rules)).map(|(traffic, warning)| Note {
+        span: traffic.span,
+        message: format!("with this traffic {}", warning.message),
+        remedy: warning.remedy(),
+    });
+    diagnostics::of_notes(&file.path, &file.rules.text, note.as_slice())
 }
 
 fn summary(file: &RuleFile) -> String {

@@ -7,6 +7,7 @@ mod check;
 pub mod exit;
 mod explain;
 mod place;
+mod plan;
 mod release;
 mod replay;
 mod rule_files;
@@ -38,6 +39,8 @@ enum Command {
     Run(run::RunArgs),
     /// Validate rule files; with --live also ask each source and router
     Check(check::CheckArgs),
+    /// Simulate the rules on your traffic: how long until harm is found and health proved
+    Plan(plan::PlanArgs),
     /// Judge recorded samples
     Replay(replay::ReplayArgs),
     /// Talk to the daemon: start, steer and watch releases
@@ -126,6 +129,7 @@ fn command() -> Exit {
             Exit::Done
         }
         Command::Check(args) => in_runtime(check::check(args)),
+        Command::Plan(args) => exit::report(plan::plan(&args)),
         Command::Replay(args) => exit::report(replay::replay(&args)),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Demo(args) => in_runtime(crate::demo::demo(args)),

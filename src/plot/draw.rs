@@ -26,7 +26,9 @@ const INK_OF_GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
 /// Rows of the head, in pixels from the chart's top.
 const TITLE_Y: i32 = 6;
 const LEGEND_Y: i32 = 34;
-const HEAD_PX: u32 = 48;
+const LEGEND_ROW_PX: i32 = 18;
+/// Below the last row of the legend.
+const HEAD_PX: i32 = 14;
 const LEFT_PX: i32 = 72;
 
 /// A swatch of the legend, and the space after it and after its text.
@@ -55,9 +57,7 @@ fn failed(error: impl Display) -> PlotError {
 }
 
 fn draw((chart, x, y): &Panel<'_>, area: &Area<'_>, root: &Area<'_>) -> Result<(), PlotError> {
-    head(chart, area)?;
-    let (head, body) = area.split_vertically(HEAD_PX);
-    drop(head);
+    let (_, body) = area.split_vertically(head(chart, area)?);
     let mut context = ChartBuilder::on(&body)
         .margin_left(8)
         .margin_right(18)
@@ -94,32 +94,36 @@ fn draw((chart, x, y): &Panel<'_>, area: &Area<'_>, root: &Area<'_>) -> Result<(
     Ok(())
 }
 
-fn head(chart: &Chart, area: &Area<'_>) -> Result<(), PlotError> {
+/// Writes title and legend; gives the height that they take.
+fn head(chart: &Chart, area: &Area<'_>) -> Result<i32, PlotError> {
     let title = text(TITLE_PX, HPos::Left, VPos::Top);
     area.draw_text(&chart.title, &title, (LEFT_PX, TITLE_Y)).map_err(failed)?;
     let style = text(TEXT_PX, HPos::Left, VPos::Center);
-    let mut left = LEFT_PX;
+    let right = i32::try_from(area.dim_in_pixel().0).unwrap_or(i32::MAX);
+    let (mut left, mut row) = (LEFT_PX, LEGEND_Y);
     for series in chart.series.iter().filter(|series| !series.name.is_empty()) {
-        swatch(series, left, area)?;
-        left += SWATCH_PX + GAP_PX;
-        area.draw_text(&series.name, &style, (left, LEGEND_Y)).map_err(failed)?;
-        left += text_px(&series.name) + 3 * GAP_PX;
+        let width = SWATCH_PX + GAP_PX + text_px(&series.name);
+        if left > LEFT_PX && left + width > right {
+            (left, row) = (LEFT_PX, row + LEGEND_ROW_PX);
+        }
+        swatch(series, (left, row), area)?;
+        area.draw_text(&series.name, &style, (left + SWATCH_PX + GAP_PX, row)).map_err(failed)?;
+        left += width + 2 * GAP_PX;
     }
-    Ok(())
+    Ok(row + HEAD_PX)
 }
 
-fn swatch(series: &Series, left: i32, area: &Area<'_>) -> Result<(), PlotError> {
+fn swatch(series: &Series, (left, row): Pixel, area: &Area<'_>) -> Result<(), PlotError> {
     let (colour, right) = (colour(series.ink), left + SWATCH_PX);
     match series.shape {
-        Shape::Line(_) | Shape::Steps(_) => {
-            let line = PathElement::new(vec![(left, LEGEND_Y), (right, LEGEND_Y)], colour.stroke_width(2));
-            area.draw(&line).map_err(failed)
-        }
+        Shape::Line(_) | Shape::Steps(_) => area
+            .draw(&PathElement::new(vec![(left, row), (right, row)], colour.stroke_width(2)))
+            .map_err(failed),
         Shape::Points(_) => {
-            area.draw(&Circle::new((left + SWATCH_PX / 2, LEGEND_Y), 4, colour.filled())).map_err(failed)
+            area.draw(&Circle::new((left + SWATCH_PX / 2, row), 4, colour.filled())).map_err(failed)
         }
         Shape::Band(_) => {
-            let corners = [(left, LEGEND_Y - 5), (right, LEGEND_Y + 5)];
+            let corners = [(left, row - 5), (right, row + 5)];
             area.draw(&Rectangle::new(corners, colour.mix(0.25).filled())).map_err(failed)
         }
     }
@@ -200,7 +204,7 @@ fn text(px: u32, side: HPos, height: VPos) -> TextStyle<'static> {
 /// About how wide a text of the legend is: no font is at hand, and sans-serif letters are a good half as wide as high.
 fn text_px(text: &str) -> i32 {
     #[expect(clippy::cast_possible_truncation, reason = "a name of a series")]
-    let px = (index_to_float(text.chars().count()) * f64::from(TEXT_PX) * 0.56).round() as i32;
+    let px = (index_to_float(text.chars().count()) * f64::from(TEXT_PX) * 0.54).round() as i32;
     px
 }
 

@@ -61,6 +61,18 @@ fn panels_are_stacked() {
 }
 
 #[test]
+fn a_long_legend_takes_more_rows() {
+    let mut many = chart();
+    many.series =
+        (0..12).map(|n| Series::line(format!("series number {n}"), Ink::nth(n), Vec::new())).collect();
+    let picture = svg(&[many], 400, 400).unwrap();
+    let widest = picture.split("<text x=\"").skip(1).filter(|text| text.contains("series number"));
+    let starts: Vec<i32> = widest.map(|text| text.split('"').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(starts.len(), 12);
+    assert!(starts.iter().all(|x| *x < 320), "{starts:?}");
+}
+
+#[test]
 fn what_lies_beyond_an_axis_stays_in_the_picture() {
     let mut wild = chart();
     wild.marks =

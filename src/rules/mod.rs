@@ -8,7 +8,7 @@
 //! - `syntax` leaves out what is not TOML, so that the rest can still be judged;
 //! - `section` takes keys out of a table and knows in the end which were unknown or missing;
 //! - `shape`, `address`, `promql` and [`duration`] say what a value may be;
-//! - `colours`, `router`, `sources`, `plan`, `checks`, `latency` and `probes` each read one part of the
+//! - `colours`, `router`, `sources`, `plan`, `traffic`, `checks`, `latency` and `probes` each read one part of the
 //!   file into [`model`];
 //! - `sink` collects what they find; [`diagnostics`] turns it into text for people or JSON for programs.
 //!
@@ -31,6 +31,7 @@ mod shape;
 mod sink;
 mod sources;
 mod syntax;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -110,6 +111,7 @@ fn read(mut root: Section<'_>, text: &str) -> Read<Rules> {
     let router = router::read(&mut root, &colours);
     let sources = sources::read(&mut root);
     let planned = plan::read(&mut root);
+    let traffic = traffic::read(&mut root);
     let checks = checks::read(&mut root, &sources);
     let probes = probes::read(&mut root);
 
@@ -142,6 +144,7 @@ fn read(mut root: Section<'_>, text: &str) -> Read<Rules> {
         router: router?,
         sources: sources?,
         plan: planned.plan,
+        traffic: traffic?,
         judge: JudgeSpec {
             checks: specs,
             false_revert: planned.false_revert,

@@ -23,6 +23,8 @@ pub struct Rules {
     pub sources: Vec<SourceRule>,
     /// Steps and times.
     pub plan: Plan,
+    /// What the service usually has.
+    pub traffic: Option<TrafficRule>,
     /// What the judge is asked: every check and probe, in order (checks first).
     pub judge: JudgeSpec,
     /// How each check (not probe) is measured, in the order of the rules.
@@ -102,6 +104,17 @@ pub struct PrometheusRule {
     pub url: url::Url,
     /// For all queries of one tick together. Default 5 s.
     pub timeout_ms: u64,
+}
+
+/// What the service usually has: only to know beforehand how long a release takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrafficRule {
+    /// Requests per second of both colours together. Above 0, at most 10⁸.
+    pub rate: f64,
+    /// Share of bad events, for ratio checks and probes. In [0, 1).
+    pub error_rate: f64,
+    /// Where it stands in the text (byte offset, length), for remarks on it.
+    pub span: (usize, usize),
 }
 
 /// How a check is measured.

@@ -1,8 +1,8 @@
 //! The commands as a user or a script runs them: the real program, its output, its exit codes.
 //!
-//! `program` runs it. `replay` and `replay_faults` judge sample files that `samples` writes; `check` validates rules;
-//! `usage` is help, completions and mistyped commands; `demo` is the demo. `releases` and `daemon` steer a real daemon
-//! with the embedded router between two small servers, which `stage` sets up.
+//! `program` runs it. `replay` and `replay_faults` judge sample files that `samples` writes; `check` validates rules,
+//! `plan` simulates them; `usage` is help, completions and mistyped commands; `demo` is the demo. `releases` and
+//! `daemon` steer a real daemon with the embedded router between two small servers, which `stage` sets up.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,6 +21,7 @@ mod process;
 mod check;
 mod daemon;
 mod demo;
+mod plan;
 mod program;
 mod releases;
 mod replay;

@@ -29,6 +29,8 @@ const KEYS: &[(&str, &str)] = &[
     ("soak = \"11m\"", "a duration with its unit, in quotes"),
     ("false_revert = 0.02", "a number"),
     ("missed_harm = 0.06", "a number"),
+    ("\nrate = 300", "a number"),
+    ("error_rate = 0.004", "a number"),
     ("name = \"errors\"", "a text in quotes"),
     ("kind = \"ratio\"", "a text in quotes"),
     ("source = \"metrics\"", "a text in quotes"),
@@ -109,6 +111,8 @@ fn every_key_left_out() {
         "servers = ",
         "kind = \"prometheus\"",
         "url = \"http://127",
+        "rate = ",
+        "error_rate = ",
         "name = \"errors\"",
         "kind = \"ratio\"",
         "bad = ",
@@ -153,7 +157,7 @@ fn unknown_keys_at_each_level() {
         "[[webhooks]]\n[service]",
         "webhooks",
         "the file",
-        "valid here: `service`, `colours`, `router`, `sources`, `plan`, `checks`, `probes`",
+        "valid here: `service`, `colours`, `router`, `sources`, `plan`, `traffic`, `checks`, `probes`",
     );
     unknown("[service]", "[service]\nnmae = 1", "nmae", "[service]", "did you mean `name`?");
     unknown(
@@ -254,6 +258,20 @@ fn ranges_are_stated() {
                 "0.51",
                 "`false_revert` in [plan] must be above 0 and at most 0.5, not 0.51",
                 "choose above 0 and at most 0.5, such as `0.01`",
+            ),
+            (
+                "\nrate = 300",
+                "\nrate = 0",
+                "0",
+                "`rate` in [traffic] must be above 0 and at most 100000000, not 0",
+                "choose above 0 and at most 100000000, such as `200`",
+            ),
+            (
+                "error_rate = 0.004",
+                "error_rate = 1",
+                "1",
+                "`error_rate` in [traffic] must be at least 0 and below 1, not 1",
+                "choose at least 0 and below 1, such as `0.005`",
             ),
             (
                 "below = 0.25",

@@ -155,6 +155,10 @@ fn every_key_is_heard() {
     );
     assert!(matches!(&rules.router, RouterRule::Haproxy(rule) if rule.timeout_ms == 3_000));
     assert!(matches!(&rules.sources[0].kind, SourceKind::Prometheus(rule) if rule.timeout_ms == 4_000));
+    let traffic = rules.traffic.unwrap();
+    assert!((traffic.rate - 300.0).abs() < 1e-9 && (traffic.error_rate - 0.004).abs() < 1e-12);
+    let (start, length) = traffic.span;
+    assert_eq!(&BASE[start..start + length], "[traffic]");
     let CheckKind::Value(cpu) = &rules.judge.checks[2].kind else { panic!("not a value check") };
     assert_eq!(
         (cpu.direction, &cpu.limit),
@@ -180,6 +184,7 @@ fn an_embedded_file_with_defaults() {
     let errors = Query::Counters { bad: "5xx,429".into(), total: String::new() };
     assert_eq!(rules.checks[0].query, errors);
     assert_eq!(rules.checks[1].query, Query::Histogram { buckets: String::new() });
+    assert_eq!(rules.traffic, None);
     assert_eq!(rules.plan.steps, weights(&[1.0, 5.0, 25.0, 50.0]));
     assert_eq!((rules.plan.tick_ms, rules.plan.hold_ms, rules.plan.soak_ms), (5_000, 60_000, 600_000));
     assert_eq!(
