@@ -4,6 +4,7 @@
 //! that the judge reaches, or undecided with the file. The same judge and the same policies as in a release, no clock.
 
 pub mod line;
+pub mod trace;
 
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ use crate::release::plan::OnTrouble;
 use crate::rules::model::Rules;
 use crate::sample::{Colour, GapKind, Pair, Reading, Tick, Timestamp, Weight};
 use line::{At, Said};
+use trace::Trace;
 
 /// A line longer than this is no sample: a histogram of a thousand bounds has 30 kB.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -84,6 +86,7 @@ pub struct Replay<'a> {
     pairs: Vec<Pair>,
     standings: Vec<Standing>,
     lines: u64,
+    trace: Option<Trace>,
 }
 
 impl<'a> Replay<'a> {
@@ -99,7 +102,20 @@ impl<'a> Replay<'a> {
             pairs: Vec::new(),
             standings: Vec::new(),
             lines: 0,
+            trace: None,
         }
+    }
+
+    /// Also keeps what it sees, for a picture.
+    #[must_use]
+    pub fn traced(self) -> Self {
+        Self { trace: Some(Trace::default()), ..self }
+    }
+
+    /// What it has seen, if it was to keep it.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
     }
 
     /// Takes a line in. Gives what there is to print: a changed standing, or the decision (then stop).
@@ -186,6 +202,10 @@ impl<'a> Replay<'a> {
         self.judge.observe(&tick);
         self.pairs = tick.pairs;
         self.pairs.clear();
+        let drawn = self.trace.as_mut().is_some_and(Trace::wants_next);
+        if let Some(trace) = self.trace.as_mut().filter(|_| drawn || self.judge.may_decide()) {
+            trace.keep(at, &self.judge.assess());
+        }
         if !self.judge.may_decide() && self.judge.standings().eq(self.standings.iter().copied()) {
             return None;
         }

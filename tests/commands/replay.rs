@@ -290,3 +290,25 @@ fn five_hours_of_ticks_are_read_to_the_end() {
     let last = decision(&replay("blind_after = \"30m\"", &samples).exits(10));
     assert_eq!(last["at"], 18_000.0);
 }
+
+#[test]
+fn a_picture_shows_rates_ratio_evidence_and_the_decision() {
+    let case = Case::new(&rules("", ERRORS), &Samples::new().errors(1, 100, 2, 2));
+    let picture = case.path("replay.svg");
+    case.replay(&["--svg", &picture]).exits(0);
+    let svg = std::fs::read_to_string(&picture).unwrap();
+    assert!(svg.starts_with("<svg"), "{}", &svg[..80.min(svg.len())]);
+    for words in [
+        "errors: rate so far",
+        "errors: candidate over live, with its interval",
+        "errors: evidence",
+        "tolerance 1.5",
+        "harm is proved",
+        "health is proved",
+        "promote by errors",
+    ] {
+        assert!(svg.contains(words), "{words}");
+    }
+    let nowhere = case.path("no/such/place.svg");
+    case.replay(&["--svg", &nowhere]).exits(1).complains("cannot write");
+}

@@ -1,5 +1,7 @@
 //! `assize replay`: recorded samples judged again.
 
+mod picture;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -20,6 +22,9 @@ pub struct ReplayArgs {
     /// The colour that was live [default: the first of the file's colours]
     #[arg(long, value_name = "COLOUR")]
     live: Option<String>,
+    /// Draws rates, ratio and evidence over time, with the moment of decision
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Taken for uniformity: the output is always JSON
     #[arg(long, hide = true)]
     json: bool,
@@ -39,7 +44,15 @@ pub fn replay(args: &ReplayArgs) -> Result<Exit, Failed> {
         Box::new(File::open(&args.samples).map_err(failed)?)
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let decision = judge(Replay::new(&file.rules, live), samples, &mut out, args)?;
+    let replay = Replay::new(&file.rules, live);
+    let mut replay = if args.svg.is_some() { replay.traced() } else { replay };
+    let (last, decision) = judge(&mut replay, samples, &mut out, args)?;
+    if let (Some(path), Some(trace)) = (&args.svg, replay.trace()) {
+        let picture = picture::svg(&file.rules.judge.checks, trace.moments(), &last, decision)
+            .map_err(|error| Failed::other(error.to_string()))?;
+        std::fs::write(path, picture)
+            .map_err(|error| Failed::other(format!("cannot write {}: {error}", path.display())))?;
+    }
     out.flush().map_err(|error| Failed::other(format!("cannot write: {error}")))?;
     Ok(decision.into())
 }
@@ -60,11 +73,11 @@ fn live(args: &ReplayArgs, rules: &crate::rules::model::Rules) -> Result<Option<
 }
 
 fn judge(
-    mut replay: Replay<'_>,
+    replay: &mut Replay<'_>,
     samples: Box<dyn Read>,
     out: &mut impl Write,
     args: &ReplayArgs,
-) -> Result<Decision, Failed> {
+) -> Result<(Output, Decision), Failed> {
     let mut samples = BufReader::with_capacity(1 << 16, samples);
     let mut line = String::new();
     let name = args.samples.display();
@@ -84,13 +97,13 @@ fn judge(
         if let Some((output, decision)) = said {
             print(out, &output)?;
             if let Some(decision) = decision {
-                return Ok(decision);
+                return Ok((output, decision));
             }
         }
     }
     let (output, decision) = replay.end();
     print(out, &output)?;
-    Ok(decision)
+    Ok((output, decision))
 }
 
 fn print(out: &mut impl Write, output: &Output) -> Result<(), Failed> {
