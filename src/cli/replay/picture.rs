@@ -36,7 +36,7 @@ pub fn svg(
 struct View<'a> {
     moments: &'a [Seen],
     start_ms: i64,
-    end_s: f64,
+    span_s: f64,
     decided: Mark,
 }
 
@@ -44,14 +44,14 @@ impl<'a> View<'a> {
     fn new(moments: &'a [Seen], last: &Output, decision: Decision) -> Self {
         let start_ms = moments.first().map_or(0, |seen| seen.at.ms());
         let end_ms = moments.last().map_or(0, |seen| seen.at.ms());
-        let end_s = seconds(end_ms - start_ms).max(1.0);
+        let span_s = seconds(end_ms - start_ms).max(1.0);
         let words = match decision {
             Decision::Promote => "promote",
             Decision::Revert => "revert",
             Decision::Undecided => "undecided",
         };
         let check = last.check.as_deref().map(|check| format!(" by {check}")).unwrap_or_default();
-        Self { moments, start_ms, end_s, decided: Mark::vertical(end_s, format!("{words}{check}")) }
+        Self { moments, start_ms, span_s, decided: Mark::vertical(span_s, format!("{words}{check}")) }
     }
 
     fn panels(&self, spec: &CheckSpec) -> [Chart; 3] {
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
     }
 
     fn time(&self) -> Axis {
-        Axis::new("time", 0.0, self.end_s * 1.08).unit(Unit::Seconds)
+        Axis::new("time", 0.0, self.span_s * 1.08).unit(Unit::Seconds)
     }
 
     fn rates(&self, spec: &CheckSpec) -> Chart {
