@@ -76,6 +76,30 @@ pub struct ReplayError {
     pub what: String,
 }
 
+/// A line that has been read, with its number from 1.
+#[derive(Debug)]
+pub struct Sample {
+    number: u64,
+    now: Timestamp,
+    at: At,
+    said: Said,
+}
+
+/// Reads one line; nothing for an empty one.
+///
+/// # Errors
+/// When the line is malformed.
+pub fn parse(rules: &Rules, number: u64, text: &str) -> Result<Option<Sample>, ReplayError> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let fault = |what: String| ReplayError { line: number, what };
+    let kind_of = |name: &str| rules.judge.checks.iter().find(|c| c.name == name).map(|c| &c.kind);
+    let (at, said) = line::read(text, kind_of).map_err(|error| fault(error.to_string()))?;
+    let now = at.timestamp().map_err(|error| fault(error.0))?;
+    Ok(Some(Sample { number, now, at, said }))
+}
+
 /// Judges samples line by line.
 pub struct Replay<'a> {
     rules: &'a Rules,
@@ -124,15 +148,21 @@ impl<'a> Replay<'a> {
     /// When the line is malformed or out of order.
     pub fn line(&mut self, text: &str) -> Result<Option<(Output, Option<Decision>)>, ReplayError> {
         self.lines += 1;
-        if text.trim().is_empty() {
-            return Ok(None);
+        match parse(self.rules, self.lines, text)? {
+            Some(sample) => self.sample(sample),
+            None => Ok(None),
         }
-        let number = self.lines;
+    }
+
+    /// The same for a line that [`parse`] has read, perhaps elsewhere.
+    ///
+    /// # Errors
+    /// When the line is out of order.
+    pub fn sample(
+        &mut self,
+        Sample { number, now, at, said }: Sample,
+    ) -> Result<Option<(Output, Option<Decision>)>, ReplayError> {
         let fault = |what: String| ReplayError { line: number, what };
-        let checks = &self.rules.judge.checks;
-        let kind_of = |name: &str| checks.iter().find(|c| c.name == name).map(|c| &c.kind);
-        let (at, said) = line::read(text, kind_of).map_err(|error| fault(error.to_string()))?;
-        let now = at.timestamp().map_err(|error| fault(error.0))?;
         let mut output = None;
         if let Some(before) = self.at.and_then(|at| at.timestamp().ok()) {
             if now < before {
