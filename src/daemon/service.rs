@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 
 use super::aligning::split;
-use super::clock::Clock;
+use super::clock::{Clock, Onward};
 use super::idle::Stance;
 use super::ledger::{Ledger, Outcome};
 use super::parts::{self, RouterPart};
@@ -91,7 +91,7 @@ pub struct Service {
     pub(super) unread: bool,
     trouble: Option<String>,
     troubles: u32,
-    last_at: Timestamp,
+    onward: Onward,
     requests: mpsc::Receiver<Request>,
     reports: mpsc::Receiver<RoutingReport>,
     observations: (mpsc::Sender<Observation>, mpsc::Receiver<Observation>),
@@ -126,7 +126,7 @@ impl Service {
         let mut service = Self {
             hand: RoutingHand::start(router.router.clone(), read_every, report_sender),
             stance: Stance::Unknown { remembered },
-            last_at: shared.clock.now(),
+            onward: Onward::from(shared.clock.now()),
             ledger: None,
             sampling: None,
             recording: None,
@@ -175,13 +175,13 @@ impl Service {
 
     /// The present, never behind what was said before: a clock that is set back must not reorder a release.
     pub(super) fn now(&mut self) -> Timestamp {
-        self.last_at = self.last_at.max(self.shared.clock.now());
-        self.last_at
+        self.onward.now(self.shared.clock.as_ref())
     }
 
     async fn resume(&mut self, unfinished: crate::journal::Unfinished) -> Result<(), String> {
         let rules = rules_of(&unfinished.header)?;
-        self.last_at = (unfinished.events.last()).map_or(unfinished.header.started_at, Event::at);
+        let last = (unfinished.events.last()).map_or(unfinished.header.started_at, Event::at);
+        self.onward = Onward::from(last);
         let ledger = Ledger::restore(self.shared.journal.clone(), &unfinished, &rules);
         let eyes = self.open_eyes(&rules)?;
         self.watch(&rules, ledger, eyes);
