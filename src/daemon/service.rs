@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 
 use super::aligning::split;
-use super::clock::Clock;
+use super::clock::{Clock, Onward};
 use super::idle::Stance;
 use super::ledger::{Ledger, Outcome};
 use super::parts::{self, RouterPart};
@@ -89,7 +89,7 @@ pub struct Service {
     pub(super) unread: bool,
     trouble: Option<String>,
     troubles: u32,
-    last_at: Timestamp,
+    time: Onward,
     requests: mpsc::Receiver<Request>,
     reports: mpsc::Receiver<RoutingReport>,
     observations: (mpsc::Sender<Observation>, mpsc::Receiver<Observation>),
@@ -120,7 +120,7 @@ impl Service {
         let mut service = Self {
             hand: RoutingHand::start(router.router.clone(), read_every, report_sender),
             stance: Stance::Unknown { remembered },
-            last_at: shared.clock.now(),
+            time: Onward::from(shared.clock.now(), shared.clock.as_ref()),
             ledger: None,
             sampling: None,
             recording: None,
@@ -166,15 +166,15 @@ impl Service {
         }
     }
 
-    /// The present, never behind what was said before: a clock that is set back must not reorder a release.
+    /// The present, never behind what was said before.
     pub(super) fn now(&mut self) -> Timestamp {
-        self.last_at = self.last_at.max(self.shared.clock.now());
-        self.last_at
+        self.time.now(self.shared.clock.as_ref())
     }
 
     async fn resume(&mut self, unfinished: crate::journal::Unfinished) -> Result<(), String> {
         let rules = rules_of(&unfinished.header)?;
-        self.last_at = (unfinished.events.last()).map_or(unfinished.header.started_at, Event::at);
+        let last_at = (unfinished.events.last()).map_or(unfinished.header.started_at, Event::at);
+        self.time = Onward::from(last_at, self.shared.clock.as_ref());
         let ledger = Ledger::restore(self.shared.journal.clone(), &unfinished, &rules);
         let eyes = self.open_eyes(&rules)?;
         self.watch(&rules, ledger, eyes);
