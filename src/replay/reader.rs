@@ -149,3 +149,54 @@ fn entry(text: &[u8], number: u64, names: &Names) -> Result<Option<Entry>, Repla
     let now = at.timestamp().map_err(|bad| fault(bad.0))?;
     Ok(Some(Entry { line: number, at, now, said }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Names {
+        let rules = include_str!("../../rules/prometheus-haproxy.toml");
+        Names::new(&crate::rules::compile(rules).unwrap().0)
+    }
+
+    fn weights(lines: std::ops::Range<u32>) -> String {
+        lines.map(|at| format!("{{\"at\": {at}, \"weight\": 5}}\n")).collect()
+    }
+
+    #[test]
+    fn many_batches_keep_their_order_and_their_numbers() {
+        let reader = Reader::start(std::io::Cursor::new(weights(0..20_000)), names());
+        let entries: Vec<Entry> = reader.flat_map(Result::unwrap).collect();
+        assert_eq!(entries.len(), 20_000);
+        for (entry, number) in entries.iter().zip(0..) {
+            assert_eq!((entry.line, entry.now.ms()), (number + 1, i64::try_from(number).unwrap() * 1_000));
+        }
+    }
+
+    #[test]
+    fn a_fault_comes_after_what_stands_before_it_and_ends_the_reading() {
+        let text = format!("{}\n \r\nno sample\n{}", weights(0..3_000), weights(3_000..9_000));
+        let mut reader = Reader::start(std::io::Cursor::new(text), names());
+        let mut before = 0;
+        let fault = loop {
+            match reader.next().unwrap() {
+                Ok(entries) => before += entries.len(),
+                Err(fault) => break fault,
+            }
+        };
+        assert_eq!((before, fault.line), (3_000, 3_003), "{fault}");
+        assert!(reader.next().is_none());
+    }
+
+    #[test]
+    fn a_reader_that_dies_is_not_the_end_of_the_samples() {
+        struct Dies;
+        impl Read for Dies {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                panic!("on purpose, in the reader's own thread")
+            }
+        }
+        let fault = Reader::start(Dies, names()).next().unwrap().unwrap_err();
+        assert!(fault.what.contains("unexpectedly"), "{fault}");
+    }
+}

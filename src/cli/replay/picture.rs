@@ -2,11 +2,9 @@
 //!
 //! The check that decided comes first; its first chart carries the reason.
 
-use std::cmp::Ordering;
-
 use crate::judge::spec::{Bound, CheckKind, CheckSpec, Direction};
 use crate::judge::words::{duration, exact_percent, significant};
-use crate::plot::{self, Axis, Chart, Ink, Mark, PlotError, Series, Unit};
+use crate::plot::{self, Axis, Chart, Ink, Mark, PlotError, Series, Shape, Unit};
 use crate::replay::Output;
 use crate::replay::film::{Film, Measured, Scene};
 use crate::sample::Timestamp;
@@ -72,8 +70,8 @@ impl Part<'_> {
     }
 
     fn time(&self) -> Axis {
-        // A little room behind the decision, so that its mark does not lie on the frame.
-        Axis::new("time", 0.0, (self.end_s * 1.02).max(1.0)).unit(Unit::Seconds)
+        // Room behind the decision for the words of thresholds, which stand at the right.
+        Axis::new("time", 0.0, (self.end_s * 1.13).max(1.0)).unit(Unit::Seconds)
     }
 
     /// `revert at 1 min 25 s`.
@@ -105,33 +103,22 @@ impl Part<'_> {
     /// What both colours showed. `reason` is written below the decision.
     fn rates(&self, reason: &[String]) -> Chart {
         let (title, label, unit) = match &self.check.kind {
-            CheckKind::Ratio(_) => ("bad events of all events", "rate", Unit::Share),
-            CheckKind::Latency(_) => ("slow requests of all requests, so far", "share slower", Unit::Share),
-            CheckKind::Value(_) => ("values", "value", Unit::Number),
+            CheckKind::Ratio(_) => ("bad events of all events".to_owned(), "rate", Unit::Share),
+            CheckKind::Latency(_) => (self.slower(), "share slower", Unit::Share),
+            CheckKind::Value(_) => ("values".to_owned(), "value", Unit::Number),
         };
-        let mut series = Vec::new();
-        if matches!(self.check.kind, CheckKind::Latency(_)) {
-            let known = |share: Option<f64>| share.unwrap_or(f64::NAN);
-            series.push(self.line("live", Ink::Blue, |scene| known(scene.live_so_far)));
-            series.push(self.line("candidate", Ink::Orange, |scene| known(scene.candidate_so_far)));
-        } else {
-            for (name, ink, of) in [
-                ("live", Ink::Blue, (|scene| scene.live) as fn(&Scene) -> Measured),
-                ("candidate", Ink::Orange, |scene| scene.candidate),
-            ] {
-                let stretches = self.stretches(of);
-                let band = stretches.iter().map(|(at, all)| (*at, all.low, all.high)).collect();
-                series.push(Series::band("", ink, band));
-                series.push(Series::line(
-                    name,
-                    ink,
-                    stretches.iter().map(|(at, all)| (*at, all.rate())).collect(),
-                ));
-            }
-        }
+        let (mut bands, mut lines) = (Vec::new(), Vec::new());
+        let mut draw = |name: &str, ink, stretches: &[(f64, Measured)]| {
+            let band = stretches.iter().map(|(at, all)| (*at, all.low, all.high)).collect();
+            bands.push(Series::band("", ink, band));
+            let line = stretches.iter().map(|(at, all)| (*at, all.rate())).collect();
+            lines.push(Series::line(name, ink, line));
+        };
+        draw("live", Ink::Blue, &self.stretches(|scene| scene.live));
+        draw("candidate", Ink::Orange, &self.stretches(|scene| scene.candidate));
         // Rows of words stand on top of the data: the more of them, the more room.
-        let room = if reason.is_empty() { 1.15 } else { 1.5 };
-        let y = axis_of_rates(label, &series, room, unit);
+        let room = if reason.is_empty() { 1.3 } else { 1.8 };
+        let y = if unit == Unit::Share { shares(label, &lines, room) } else { numbers(label, &bands, room) };
         let mut marks = vec![self.decision()];
         marks.extend(reason.iter().map(|row| Mark::vertical(self.end_s, row.clone())));
         marks.extend(
@@ -144,8 +131,15 @@ impl Part<'_> {
             title: format!("{}, {}: {title}", self.last.service, self.check.name),
             x: self.time(),
             y,
-            series,
+            series: bands.into_iter().chain(lines).collect(),
             marks,
+        }
+    }
+
+    fn slower(&self) -> String {
+        match self.film.slower_than(self.index) {
+            Some(bound) => format!("requests slower than {} of all requests", significant(bound, 3)),
+            None => "slow requests of all requests: live's quantile is not known yet".to_owned(),
         }
     }
 
@@ -163,12 +157,17 @@ impl Part<'_> {
     /// Absolute margins of the rules.
     fn margins(&self) -> Vec<(f64, String)> {
         match &self.check.kind {
+            CheckKind::Ratio(spec) if spec.floor == spec.limit => spec
+                .limit
+                .map(|at| (at, format!("floor and limit {}", exact_percent(at))))
+                .into_iter()
+                .collect(),
             CheckKind::Ratio(spec) => {
                 let floor = spec.floor.map(|at| (at, format!("floor {}", exact_percent(at))));
                 let limit = spec.limit.map(|at| (at, format!("limit {}", exact_percent(at))));
                 floor.into_iter().chain(limit).collect()
             }
-            // The shares drawn are of requests slower than a quantile, the limit's of those slower than its own time.
+            // The limit's share is of requests slower than its own time, not than the bound drawn here.
             CheckKind::Latency(_) => Vec::new(),
             CheckKind::Value(spec) => {
                 let limit = spec.limit.as_ref().map(|limit| match limit.bound {
@@ -193,10 +192,14 @@ impl Part<'_> {
             (None, None) => (at, f64::NAN, f64::NAN),
             (from, to) => (at, from.unwrap_or(low).max(low), to.unwrap_or(high).min(high)),
         });
+        let at_quantile = match &self.check.kind {
+            CheckKind::Latency(spec) if spec.quantiles.len() > 1 => ", at the quantile that counts most",
+            _ => "",
+        };
         let mut marks = vec![self.decision(), Mark::threshold(1.0, "as live")];
         marks.extend(tolerances.into_iter().map(|(at, name)| Mark::threshold(at, name)));
         Chart {
-            title: format!("{}: candidate against live, since judging began", self.check.name),
+            title: format!("{}: candidate against live, since judging began{at_quantile}", self.check.name),
             x: self.time(),
             y: Axis::new("ratio", low, high).unit(Unit::Factor).log(),
             series: vec![
@@ -234,7 +237,7 @@ impl Part<'_> {
             report.map_or((1.0, 1.0), |report| (report.threshold_harm, report.threshold_healthy));
         let most = self.scenes().map(|(_, scene)| scene.harm.high.max(scene.healthy.high));
         let top = most.max_by(f64::total_cmp).unwrap_or(0.0).clamp(0.0, 3.0 * harm.max(healthy));
-        let high = 1.2 * top.max(harm).max(healthy);
+        let high = 1.4 * top.max(harm).max(healthy);
         let band = |name: &str, ink, of: fn(&Scene) -> (f64, f64)| {
             let points = self.scenes().map(|(at, scene)| (at, of(scene).0, of(scene).1));
             Series::band(name, ink, points.collect())
@@ -258,24 +261,33 @@ impl Part<'_> {
     }
 }
 
-/// An axis that holds all points; shares start at 0.
-fn axis_of_rates(label: &str, series: &[Series], room: f64, unit: Unit) -> Axis {
-    let values = || series.iter().flat_map(values_of).filter(|value| value.is_finite());
-    let most = values().max_by(f64::total_cmp);
-    let least = values().min_by(f64::total_cmp).filter(|_| unit != Unit::Share).unwrap_or(0.0);
-    let (low, high) = match most.map(|most| (most, most.partial_cmp(&least))) {
-        Some((most, Some(Ordering::Greater))) => (least, least + (most - least) * room),
-        Some((same, _)) if unit != Unit::Share => (same - 1.0, same + 1.0),
-        _ => (0.0, 0.01),
-    };
-    Axis::new(label, low, high).unit(unit)
+/// An axis of shares, from 0 to above all lines; single ticks may lie beyond.
+fn shares(label: &str, lines: &[Series], room: f64) -> Axis {
+    let most = values(lines).max_by(f64::total_cmp).filter(|most| *most > 0.0);
+    Axis::new(label, 0.0, most.map_or(0.01, |most| (most * room).min(1.1))).unit(Unit::Share)
 }
 
-fn values_of(series: &Series) -> Vec<f64> {
-    match &series.shape {
-        plot::Shape::Line(points) | plot::Shape::Points(points) | plot::Shape::Steps(points) => {
-            points.iter().map(|(_, y)| *y).collect()
-        }
-        plot::Shape::Band(points) => points.iter().flat_map(|(_, low, high)| [*low, *high]).collect(),
+/// An axis that holds all values of single ticks.
+fn numbers(label: &str, bands: &[Series], room: f64) -> Axis {
+    let least = values(bands).min_by(f64::total_cmp).unwrap_or(0.0);
+    let most = values(bands).max_by(f64::total_cmp).unwrap_or(0.0);
+    if most > least {
+        let high = least + (most - least) * room;
+        Axis::new(label, least, if high.is_finite() { high } else { most })
+    } else {
+        Axis::new(label, most - 1.0, most + 1.0)
     }
+}
+
+/// The finite heights of lines and bands.
+fn values(series: &[Series]) -> impl Iterator<Item = f64> {
+    let of = |series: &Series| -> Vec<f64> {
+        match &series.shape {
+            Shape::Line(points) | Shape::Points(points) | Shape::Steps(points) => {
+                points.iter().map(|(_, y)| *y).collect()
+            }
+            Shape::Band(points) => points.iter().flat_map(|(_, low, high)| [*low, *high]).collect(),
+        }
+    };
+    series.iter().flat_map(of).filter(|value| value.is_finite())
 }
