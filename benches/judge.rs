@@ -51,7 +51,15 @@ fn bench(c: &mut Criterion) {
             bencher.iter(|| table.add(black_box(share)));
         });
     }
-    c.bench_function("one tick of a ratio check, judged", |bencher| {
+    c.bench_function("one tick of a ratio check: all its tests", |bencher| {
+        let (mut judge, mut at) = (Judge::new(spec()), 0);
+        bencher.iter(|| {
+            at += 1_000;
+            judge.observe(black_box(&tick(at)));
+            black_box(judge.may_decide())
+        });
+    });
+    c.bench_function("the same with its report and its sentence", |bencher| {
         let (mut judge, mut at) = (Judge::new(spec()), 0);
         bencher.iter(|| {
             at += 1_000;

@@ -11,7 +11,7 @@ use super::plan;
 use super::rule_files::{self, Loaded};
 use crate::daemon::parts;
 use crate::rules::diagnostics::{self, Diagnostic, Severity};
-use crate::rules::model::{Note, RouterRule, RuleFile, Rules};
+use crate::rules::model::{Note, RouterRule, RuleFile, Rules, SourceKind};
 
 /// Arguments of `assize check`.
 #[derive(Debug, clap::Args)]
@@ -114,14 +114,15 @@ async fn ask(file: &RuleFile) -> Vec<Answer> {
     let mut answers = vec![ask_router(&name, &file.rules).await];
     let answer = |part: &str, ok, said| Answer { file: name.clone(), part: part.to_owned(), ok, said };
     // The embedded source has nothing to ask before its router runs.
-    let sources = match &file.rules.router {
-        RouterRule::Embedded(_) => Ok(Vec::new()),
-        RouterRule::Haproxy(_) => parts::sources(&file.rules, None),
+    let mut rules = file.rules.clone();
+    let embedded = |index: usize| {
+        rules.sources.get(index).is_some_and(|source| matches!(source.kind, SourceKind::Embedded))
     };
-    match sources {
+    rules.checks = rules.checks.iter().filter(|check| !embedded(check.source)).cloned().collect();
+    match parts::sources(&rules, None) {
         Err(error) => answers.push(answer("sources", false, vec![error.to_string()])),
         Ok(sources) => {
-            for (part, mut source) in asked(&file.rules).zip(sources) {
+            for (part, mut source) in asked(&rules).zip(sources) {
                 answers.push(match source.try_out().await {
                     Ok(said) => answer(&part, true, said),
                     Err(said) => answer(&part, false, said),
@@ -146,7 +147,13 @@ async fn ask_router(name: &str, rules: &Rules) -> Answer {
         // Only tried, so that a port that is taken shows here and not at the start.
         return match tokio::net::TcpListener::bind(&rule.listen).await {
             Ok(_) => answer(true, format!("{} is free to listen on", rule.listen)),
-            Err(error) => answer(false, format!("cannot listen on {}: {error}", rule.listen)),
+            Err(error) => answer(
+                false,
+                format!(
+                    "cannot listen on {}: {error} (as it must be while this service's own daemon runs)",
+                    rule.listen
+                ),
+            ),
         };
     }
     let read = match parts::router(rules, None).await {

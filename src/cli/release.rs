@@ -11,6 +11,7 @@ use crate::api::client::{ApiClient, CallError};
 use crate::daemon::request::{Accepted, Refusal, ServiceStatus};
 use crate::daemon::verdict_log::pretty;
 use crate::release::event::Command;
+use crate::release::state::Outcome;
 use crate::release::verdict::Happening;
 use crate::sample::Colour;
 
@@ -187,10 +188,21 @@ async fn watch_once(
     // First the stream, then the status: so no verdict falls between them.
     let mut verdicts = client.verdicts(service).await?;
     let status = client.status(service).await?;
+    // It may have ended while nobody was connected, even before the daemon was started again.
+    let present = status.release.as_ref().map(|now| now.release.as_str());
+    if let Some(ended) = status.ended.filter(|ended| match release.as_deref() {
+        Some(watched) => ended.release == watched && present != Some(watched),
+        None => present.is_none(),
+    }) {
+        if !json {
+            let word = if ended.outcome == Outcome::Promoted { "promoted" } else { "not promoted" };
+            println!("{0} has ended, {word}: `assize explain {0}` tells how", ended.release);
+        }
+        return Ok(Some(ended.outcome.into()));
+    }
     if let Some(watched) = release.as_deref()
-        && status.release.as_ref().is_none_or(|now| now.release != watched)
+        && present != Some(watched)
     {
-        // It ended while nobody was connected, and a daemon remembers only what it ended itself.
         return Err(CallError::Refused(Refusal::new(format!(
             "release {watched} is over; `assize explain {watched}` tells how it ended"
         ))));
@@ -217,7 +229,9 @@ async fn watch_once(
         }
         if verdict.event == Happening::Ended {
             let status = client.status(service).await?;
-            let outcome = status.release.and_then(|now| now.outcome);
+            let now = status.release.filter(|now| now.release == verdict.release);
+            let ended = status.ended.filter(|ended| ended.release == verdict.release);
+            let outcome = now.and_then(|now| now.outcome).or(ended.map(|ended| ended.outcome));
             return Ok(outcome.map(Exit::from));
         }
     }

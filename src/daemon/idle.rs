@@ -212,6 +212,7 @@ impl Service {
             live: release.map_or(live, |release| Some(&release.live)).cloned(),
             trouble: ask.or_else(|| self.trouble()),
             release: release.or(last).map(|release| release_status(release, now)),
+            ended: self.ended.clone(),
         }
     }
 }

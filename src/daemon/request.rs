@@ -79,8 +79,20 @@ pub struct ServiceStatus {
     pub live: Option<Colour>,
     /// What keeps it from moving: an unsettled router, a router that is not reached, a journal that is not written.
     pub trouble: Option<String>,
-    /// The release under way, or the last one.
+    /// The release under way, or the last one since the daemon started.
     pub release: Option<ReleaseStatus>,
+    /// The newest release that has ended, also before the daemon started.
+    #[serde(default)]
+    pub ended: Option<EndedRelease>,
+}
+
+/// A release that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndedRelease {
+    /// `checkout-7`.
+    pub release: String,
+    /// How it ended.
+    pub outcome: Outcome,
 }
 
 /// How a release is.

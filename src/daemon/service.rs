@@ -17,7 +17,7 @@ use super::idle::Stance;
 use super::ledger::{Ledger, Outcome};
 use super::parts::{self, RouterPart};
 use super::record::Recording;
-use super::request::{Accepted, Refusal, Request};
+use super::request::{Accepted, EndedRelease, Refusal, Request};
 use super::routing::{RoutingHand, RoutingReport};
 use super::sampling::{Observation, Sampling, pair};
 use super::verdict_log::VerdictLog;
@@ -85,6 +85,8 @@ pub struct Service {
     recording: Option<Recording>,
     pub(super) incarnation: Option<String>,
     pub(super) restarted: bool,
+    /// The newest release that has ended.
+    pub(super) ended: Option<EndedRelease>,
     /// The newest look at the router failed.
     pub(super) unread: bool,
     trouble: Option<String>,
@@ -111,6 +113,10 @@ impl Service {
             None => rules,
         };
         let remembered = (shared.journal.live(&name).await).map_err(|e| context(&e))?;
+        let newest = shared.journal.releases(Some(&name), 2).await.map_err(|e| context(&e))?;
+        let ended = newest
+            .into_iter()
+            .find_map(|summary| Some(EndedRelease { outcome: summary.outcome?, release: summary.release }));
         let router = parts::router(&rules, remembered.as_ref()).await.map_err(|e| context(&e))?;
         let (request_sender, requests) = mpsc::channel(MESSAGES_MAX);
         let (report_sender, reports) = mpsc::channel(MESSAGES_MAX);
@@ -126,6 +132,7 @@ impl Service {
             recording: None,
             incarnation: None,
             restarted: false,
+            ended,
             unread: false,
             trouble: None,
             troubles: 0,
@@ -276,6 +283,9 @@ impl Service {
         if ledger.is_durable() || ledger.catch_up().await.is_ok() {
             let release = ledger.release().clone();
             self.ledger = None;
+            if let Some((outcome, _)) = release.ending() {
+                self.ended = Some(EndedRelease { release: release.id.clone(), outcome });
+            }
             self.stance = Stance::Settled { live, last: Some(Box::new(release)) };
         }
     }

@@ -316,8 +316,8 @@ impl Tick {
         let starts = (0..out.len()).step_by(LANES);
         for (start, out) in starts.zip(out.chunks_mut(LANES)) {
             let end = start + out.len();
-            let a = padded(&scratch.share[start..end]).map(|share| self.s * share);
-            let b = padded(&scratch.rest[start..end]).map(|rest| self.s * rest);
+            let a = lanes::each(padded(&scratch.share[start..end]), |share| self.s * share);
+            let b = lanes::each(padded(&scratch.rest[start..end]), |rest| self.s * rest);
             let shapes = shapes.map(|shapes| &shapes[start..end]);
             let logs = if few { self.few(a, b, shapes) } else { self.many(a, b, shapes) };
             out.copy_from_slice(&logs[..end - start]);
@@ -327,23 +327,33 @@ impl Tick {
     /// Any counts.
     #[inline]
     fn many(&self, a: Lanes, b: Lanes, shapes: Option<&[Shape]>) -> Lanes {
-        // Lifted by 10 each: B(p, q) = B(p+10, q+10) · (p+q)_20 / ((p)_10 (q)_10).
-        let (p, q) = (a.map(|a| a + self.k), b.map(|b| b + self.failures));
+        let (p, q) = (lanes::each(a, |a| a + self.k), lanes::each(b, |b| b + self.failures));
         let sum = self.s + self.k + self.failures;
-        let mut logs = lanes::ln_beta(p.map(|p| p + LIFT), q.map(|q| q + LIFT), sum + 2.0 * LIFT);
-        let lifted = lanes::ln(times(lanes::lift(p), lanes::lift(q)));
-        let constant = ln_rising(sum, 2.0 * LIFT);
+        let mut logs = if self.k.min(self.failures) >= LIFT {
+            lanes::ln_beta(p, q, sum)
+        } else {
+            // Lifted by 10 each: B(p, q) = B(p+10, q+10) · (p+q)_20 / ((p)_10 (q)_10).
+            let (higher_p, higher_q) = (lanes::each(p, |p| p + LIFT), lanes::each(q, |q| q + LIFT));
+            let mut logs = lanes::ln_beta(higher_p, higher_q, sum + 2.0 * LIFT);
+            let lifted = lanes::ln(times(lanes::lift(p), lanes::lift(q)));
+            let constant = ln_rising(sum, 2.0 * LIFT);
+            for i in 0..LANES {
+                logs[i] += constant - lifted[i];
+            }
+            logs
+        };
         let before =
             shapes.map_or_else(|| self.ln_beta_before(a, b), |shapes| of_shapes(shapes, |s| s.ln_beta));
         for i in 0..LANES {
-            logs[i] += constant - lifted[i] - before[i];
+            logs[i] -= before[i];
         }
         logs
     }
 
     #[inline]
     fn ln_beta_before(&self, a: Lanes, b: Lanes) -> Lanes {
-        let mut logs = lanes::ln_beta(a.map(|a| a + LIFT), b.map(|b| b + LIFT), self.s + 2.0 * LIFT);
+        let mut logs =
+            lanes::ln_beta(lanes::each(a, |a| a + LIFT), lanes::each(b, |b| b + LIFT), self.s + 2.0 * LIFT);
         let lifted = lanes::ln(times(lanes::lift(a), lanes::lift(b)));
         for i in 0..LANES {
             logs[i] += self.ln_lift - lifted[i];
@@ -355,9 +365,9 @@ impl Tick {
     #[inline]
     fn few(&self, a: Lanes, b: Lanes, shapes: Option<&[Shape]>) -> Lanes {
         let sum = self.s + self.k + self.failures;
-        let q = b.map(|b| b + self.failures);
+        let q = lanes::each(b, |b| b + self.failures);
         let inverse = 1.0 / sum;
-        let ln_q = lanes::ln(q.map(|q| q * inverse));
+        let ln_q = lanes::ln(lanes::each(q, |q| q * inverse));
         let correction = lanes::stirling_correction(q);
         let correction_of_sum = lanes::stirling_correction([sum; LANES])[0];
         let product = lanes::ln(times_rising([1.0; LANES], a, self.successes, 1.0));
@@ -378,9 +388,9 @@ impl Tick {
     #[inline]
     fn ln_rising_before(&self, a: Lanes, b: Lanes) -> Lanes {
         let sum = self.s + 2.0 * LIFT;
-        let q = b.map(|b| b + LIFT);
+        let q = lanes::each(b, |b| b + LIFT);
         let inverse = 1.0 / sum;
-        let ln_q = lanes::ln(q.map(|q| q * inverse));
+        let ln_q = lanes::ln(lanes::each(q, |q| q * inverse));
         let correction = lanes::stirling_correction(q);
         let correction_of_sum = lanes::stirling_correction([sum; LANES])[0];
         let mut logs = lanes::ln(lanes::lift(b));

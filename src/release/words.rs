@@ -149,6 +149,13 @@ pub(super) fn overdue(release: &Release) -> String {
 #[must_use]
 pub fn standing(release: &Release, at: Timestamp) -> String {
     let waits = match release.phase {
+        Phase::Ended { outcome: Outcome::Promoted } => {
+            return format!("promoted: {} is live", release.candidate);
+        }
+        Phase::Ended { outcome } => return returned(release, outcome),
+        Phase::Return { .. } => {
+            return format!("traffic is on its way back to {}; {}", release.live, finding(release));
+        }
         _ if release.overdue => format!("overdue, waiting for a person at {}", release.granted),
         _ if release.paused_by.is_some() => {
             let by = release.paused_by.as_deref().unwrap_or("somebody");
@@ -169,7 +176,6 @@ pub fn standing(release: &Release, at: Timestamp) -> String {
             let left = release.plan.soak_ms.saturating_sub(at.ms_since(since));
             format!("soaking for another {}", span(left))
         }
-        Phase::Return { .. } | Phase::Ended { .. } => "on the way back".to_owned(),
     };
     format!("{waits}; {}", finding(release))
 }

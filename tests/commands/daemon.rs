@@ -137,7 +137,7 @@ async fn a_release_goes_on_behind_kill_9() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_watcher_whose_release_ended_behind_its_back_is_told_where_to_look() {
+async fn a_watcher_whose_release_ended_behind_its_back_is_told_how() {
     let mut stage = Stage::start("hold = \"40s\"").await;
     stage.release("start").exits(0);
     stage.until_step();
@@ -149,7 +149,26 @@ async fn a_watcher_whose_release_ended_behind_its_back_is_told_where_to_look() {
     stage.daemon.take().unwrap().kill();
     stage.start_daemon(&[]);
     watching.signal("CONT");
-    watching.wait().exits(1).complains("`assize explain shop-1`");
+    watching.wait().exits(10);
+    // And so is one that comes later still.
+    assert!(stage.release("watch").exits(10).stdout.contains("shop-1 has ended, not promoted"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_under_way_is_taken_up_although_no_file_names_its_service() {
+    let mut stage = Stage::start("hold = \"40s\"").await;
+    stage.release("start").exits(0);
+    stage.until_step();
+    stage.daemon.take().unwrap().kill();
+    let rules = std::fs::read_to_string(stage.path("shop.toml")).unwrap();
+    let front = stage.front.to_string();
+    // Renamed, and on another port: the first one's router serves its release.
+    let renamed = rules.replace("name = \"shop\"", "name = \"store\"").replace(&front, "127.0.0.1:0");
+    std::fs::write(stage.path("shop.toml"), renamed).unwrap();
+    stage.start_daemon(&[]);
+    assert!(stage.daemon().stderr().contains("no rule file names this service"));
+    stage.release("revert").exits(0);
+    stage.release("watch").exits(10);
 }
 
 /// A release with `--record`, and its samples replayed with the rules of the stage.

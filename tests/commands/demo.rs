@@ -48,6 +48,25 @@ fn a_silent_candidate_is_reverted_as_silent_and_json_is_nothing_but_json() {
 }
 
 #[test]
+fn a_good_candidate_is_promoted() {
+    let output = demo(&["--json"]).exits(0);
+    let last = output.json_lines().pop().unwrap();
+    assert_eq!((&last["event"], &last["decision"]), (&"ended".into(), &"promote".into()), "{last}");
+}
+
+#[test]
+fn a_slow_candidate_is_reverted_by_its_latency_and_a_crashed_one_by_its_failures() {
+    for (fault, checks) in [("latency", &["latency"][..]), ("crash", &["errors", "health"])] {
+        let output = demo(&["--json", "--fault", fault]).exits(10);
+        let lines = output.json_lines();
+        let harm = lines.iter().find(|line| line["event"] == "harm").expect("harm is told");
+        let reason = harm["reason"].as_str().unwrap();
+        assert!(checks.iter().any(|check| reason.starts_with(check)), "{fault}: {reason}");
+        assert_eq!(lines.last().unwrap()["event"], "ended", "{fault}");
+    }
+}
+
+#[test]
 fn a_demo_that_is_stopped_puts_everything_away() {
     let output = demo_until(&["--plain"], |demo| {
         let start = tokio::time::Instant::now();

@@ -16,6 +16,7 @@ source = "metrics"
 bad   = 'requests_total{ {{labels}}, code=~"5.."}'
 total = 'requests_total{ {{labels}} }'
 tolerance = 2
+limit = 0.5
 "#;
 
 fn case(more: &str) -> Case {

@@ -23,8 +23,8 @@ async fn a_candidate_that_fails_ten_times_as_often_is_reverted_within_thirty_sec
     let stage = Stage::start(plan, Faults::good(), Faults { error_rate: 0.05, ..Faults::good() });
     let release = stage.release();
     assert_eq!(release.exit, 10, "{release:?}");
-    let took = release.from("weight").until("harm");
-    assert!(took <= Duration::from_secs(30), "first traffic at 50% to the decision: {took:?}");
+    let took = release.from("weight").until("ended");
+    assert!(took <= Duration::from_secs(30), "first traffic at 50% to all traffic on live: {took:?}");
     let harm = release.find("harm");
     assert_eq!(harm["decision"], "revert");
     assert!(harm["reason"].as_str().is_some_and(|reason| reason.contains("errors")), "{harm}");
