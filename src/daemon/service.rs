@@ -91,7 +91,7 @@ pub struct Service {
     pub(super) unread: bool,
     trouble: Option<String>,
     troubles: u32,
-    onward: Onward,
+    time: Onward,
     requests: mpsc::Receiver<Request>,
     reports: mpsc::Receiver<RoutingReport>,
     observations: (mpsc::Sender<Observation>, mpsc::Receiver<Observation>),
@@ -126,7 +126,7 @@ impl Service {
         let mut service = Self {
             hand: RoutingHand::start(router.router.clone(), read_every, report_sender),
             stance: Stance::Unknown { remembered },
-            onward: Onward::from(shared.clock.now()),
+            time: Onward::from(shared.clock.now(), shared.clock.as_ref()),
             ledger: None,
             sampling: None,
             recording: None,
@@ -173,15 +173,15 @@ impl Service {
         }
     }
 
-    /// The present, never behind what was said before: a clock that is set back must not reorder a release.
+    /// The present, never behind what was said before.
     pub(super) fn now(&mut self) -> Timestamp {
-        self.onward.now(self.shared.clock.as_ref())
+        self.time.now(self.shared.clock.as_ref())
     }
 
     async fn resume(&mut self, unfinished: crate::journal::Unfinished) -> Result<(), String> {
         let rules = rules_of(&unfinished.header)?;
-        let last = (unfinished.events.last()).map_or(unfinished.header.started_at, Event::at);
-        self.onward = Onward::from(last);
+        let last_at = (unfinished.events.last()).map_or(unfinished.header.started_at, Event::at);
+        self.time = Onward::from(last_at, self.shared.clock.as_ref());
         let ledger = Ledger::restore(self.shared.journal.clone(), &unfinished, &rules);
         let eyes = self.open_eyes(&rules)?;
         self.watch(&rules, ledger, eyes);

@@ -21,7 +21,7 @@ pub mod diagnostics;
 pub mod duration;
 mod latency;
 pub mod model;
-mod nearest;
+pub(crate) mod nearest;
 mod plan;
 mod probes;
 mod promql;

@@ -4,7 +4,7 @@
 ///
 /// Near enough: a third of the longer word's letters, at least one. Beyond that a suggestion confuses more than the
 /// list of valid words does. Upper case and `-` for `_` are no difference.
-pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     // Longer than any valid word with its slack, and cheap to refuse: edit distance is quadratic.
     const LETTERS_MAX: usize = 64;
     if word.len() > LETTERS_MAX {
@@ -24,7 +24,7 @@ pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str>
 }
 
 /// A remedy for an unknown word: the nearest valid one, or all of them.
-pub(super) fn remedy(word: &str, candidates: &[&str]) -> String {
+pub(crate) fn remedy(word: &str, candidates: &[&str]) -> String {
     match nearest(word, candidates) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None if candidates.is_empty() => "remove it: nothing is valid here".into(),
@@ -33,7 +33,7 @@ pub(super) fn remedy(word: &str, candidates: &[&str]) -> String {
 }
 
 /// `` `a`, `b`, `c` ``
-pub(super) fn list<S: AsRef<str>>(words: &[S]) -> String {
+pub(crate) fn list<S: AsRef<str>>(words: &[S]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{}`", word.as_ref())).collect();
     quoted.join(", ")
 }

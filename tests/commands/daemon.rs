@@ -203,6 +203,27 @@ async fn a_recorded_revert_is_judged_the_same_again_to_the_word() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_knows_that_the_roles_were_swapped() {
+    let mut stage = Stage::without_daemon("").await;
+    let dir = stage.path("samples");
+    stage.start_daemon(&["--record", text(&dir)]);
+    stage.assize(&["release", "start", "shop", "--watch"]).exits(0);
+    // Green is live now and fails: blue is no worse.
+    stage.green_fails.store(true, std::sync::atomic::Ordering::Relaxed);
+    stage.assize(&["release", "start", "shop", "--watch"]).exits(0);
+    let samples = dir.join("shop-2.jsonl");
+    let first = std::fs::read_to_string(&samples).unwrap().lines().next().unwrap().to_owned();
+    assert!(first.contains(r#""live":"green""#), "{first}");
+    let replay = |more: &[&str]| {
+        let rules = stage.rules();
+        let all = [&["replay", text(&rules), "--samples", text(&samples)], more].concat();
+        stage.assize(&all)
+    };
+    replay(&[]).exits(0);
+    replay(&["--live", "blue"]).exits(10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_can_be_read_by_people() {
     let mut stage = Stage::without_daemon("").await;
     stage.start_daemon(&["--log", "pretty"]);

@@ -1,6 +1,6 @@
 //! The commands as a user or a script runs them: the real program, its output, its exit codes.
 //!
-//! `program` runs it. `replay` and `replay_faults` judge sample files that `samples` writes; `check` validates rules,
+//! `program` runs it. `replay`, `replay_faults` and `replay_picture` judge sample files that `samples` writes; `check` validates rules,
 //! `plan` simulates them; `usage` is help, completions and mistyped commands; `demo` is the demo. `releases` and
 //! `daemon` steer a real daemon with the embedded router between two small servers, which `stage` sets up.
 
@@ -26,6 +26,7 @@ mod program;
 mod releases;
 mod replay;
 mod replay_faults;
+mod replay_picture;
 mod samples;
 mod stage;
 mod usage;

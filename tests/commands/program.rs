@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -88,10 +88,21 @@ pub struct Running {
 
 impl Running {
     pub fn start(mut command: Command) -> Self {
+        Self::start_with(&mut command)
+    }
+
+    fn start_with(command: &mut Command) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| File::create(dir.path().join(name)).unwrap();
         let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().expect("assize is built");
         Self { child, dir }
+    }
+
+    /// Starts it with a pipe as its standard input.
+    pub fn start_piped(mut command: Command) -> (Self, ChildStdin) {
+        let mut running = Self::start_with(command.stdin(Stdio::piped()));
+        let stdin = running.child.stdin.take().expect("it is piped");
+        (running, stdin)
     }
 
     pub fn pid(&self) -> u32 {

@@ -1,8 +1,12 @@
 //! `assize replay`: what it decides, when, and what it prints.
 
-use serde_json::{Value, json};
+use std::io::Write;
+use std::time::Duration;
 
-use crate::program::{Output, assize_fed};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::program::{Output, PATIENCE, Running, assize_fed, command};
 use crate::samples::{Case, ERRORS, Samples, colour, replay, rules, rules_of};
 
 /// The last line is the decision, every line is of the contract; gives the last.
@@ -187,6 +191,64 @@ fn samples_come_from_standard_input() {
 }
 
 #[test]
+fn a_pipe_is_judged_as_it_comes_and_left_at_the_decision() {
+    let case = Case::new(&rules("", ERRORS), &Samples::new());
+    let rules = case.path("checkout.toml");
+    let (mut running, mut pipe) = Running::start_piped(command(&["replay", &rules, "--samples", "-"]));
+    let mut write = |samples: &Samples| pipe.write_all(samples.0.as_bytes()).unwrap();
+    write(&Samples::new().errors(1, 2, 2, 2));
+    let start = Instant::now();
+    while !running.stdout().contains("\"standing\"") {
+        assert!(start.elapsed() < PATIENCE && running.ended().is_none(), "the first tick is not told");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // The pipe stays open behind the decision.
+    write(&Samples::default().errors(3, 100, 2, 30));
+    let last = decision(&running.wait().exits(10));
+    drop(pipe);
+    let whole = Samples::new().errors(1, 2, 2, 2).errors(3, 100, 2, 30);
+    assert_eq!(last, decision(&replay("", &whole)));
+}
+
+#[test]
+fn the_recording_says_which_colour_was_live() {
+    let header = |live: &str| Samples::default().line(&json!({"at": 0, "weight": 50, "live": live}));
+    let case = |samples: &Samples| Case::new(&rules("", ERRORS), samples);
+    let green_is_bad = |samples: Samples| samples.errors(1, 100, 2, 30);
+    case(&green_is_bad(header("blue"))).replay(&[]).exits(10);
+    let green_live = case(&green_is_bad(header("green")));
+    green_live.replay(&[]).exits(0);
+    // Who asks knows better.
+    green_live.replay(&["--live", "blue"]).exits(10);
+    // A daemon started anew says it again.
+    let again = |live: &str| {
+        let samples = header("green").errors(1, 2, 2, 2).line(&json!({"at": 11, "weight": 50, "live": live}));
+        case(&samples.errors(3, 100, 2, 30)).replay(&[])
+    };
+    again("green").exits(0);
+    again("blue").exits(2).complains("line 6: another colour is `live` than before");
+    let late = Samples::new().errors(1, 1, 2, 2).line(&json!({"at": 6, "weight": 50, "live": "green"}));
+    case(&late).replay(&[]).exits(2).complains("line 4: `live` must stand above the first sample");
+    case(&late).replay(&["--live", "green"]).exits(11);
+    case(&header("red")).replay(&[]).exits(2).complains("line 1: ").complains("no colour `red`");
+}
+
+#[test]
+fn blindness_counts_also_beside_silence_that_is_borne() {
+    let more = ERRORS.replace("\"errors\"", "\"other\"");
+    let (nothing, timed_out) = (json!({"bad": 0, "total": 0}), json!({"gap": "timed out after 5s"}));
+    let live = json!({"bad": 1, "total": 1000});
+    let samples = (1..=60).fold(Samples::new(), |samples, tick| {
+        let samples = samples.ticks(tick, tick, "errors", &live, &nothing);
+        samples.ticks(tick, tick, "other", &timed_out, &timed_out)
+    });
+    let run = |plan: &str| Case::new(&rules(plan, &format!("{ERRORS}{more}")), &samples).replay(&[]);
+    let last = decision(&run("on_silent = \"hold\"\non_blind = \"revert\"").exits(10));
+    assert!(reason(&last).contains("timed out after 5s"), "{last}");
+    run("on_silent = \"hold\"\non_blind = \"hold\"").exits(11);
+}
+
+#[test]
 fn the_same_samples_give_the_same_bytes() {
     let case = Case::new(&rules("", ERRORS), &Samples::new().errors(1, 40, 3, 2).errors(41, 100, 2, 9));
     let first = case.replay(&[]);
@@ -289,26 +351,4 @@ fn five_hours_of_ticks_are_read_to_the_end() {
     let samples = Samples::new().ticks(1, 3_599, "errors", &few, &few).errors(3_600, 3_600, 0, 1_000);
     let last = decision(&replay("blind_after = \"30m\"", &samples).exits(10));
     assert_eq!(last["at"], 18_000.0);
-}
-
-#[test]
-fn a_picture_shows_rates_ratio_evidence_and_the_decision() {
-    let case = Case::new(&rules("", ERRORS), &Samples::new().errors(1, 100, 2, 2));
-    let picture = case.path("replay.svg");
-    case.replay(&["--svg", &picture]).exits(0);
-    let svg = std::fs::read_to_string(&picture).unwrap();
-    assert!(svg.starts_with("<svg"), "{}", &svg[..80.min(svg.len())]);
-    for words in [
-        "errors: rate so far",
-        "errors: candidate over live, with its interval",
-        "errors: evidence",
-        "tolerance 1.5",
-        "harm is proved",
-        "health is proved",
-        "promote by errors",
-    ] {
-        assert!(svg.contains(words), "{words}");
-    }
-    let nowhere = case.path("no/such/place.svg");
-    case.replay(&["--svg", &nowhere]).exits(1).complains("cannot write");
 }

@@ -27,7 +27,7 @@ fn a_malformed_line_is_named() {
     refused("[15, 50]", "invalid");
     refused_value(&json!({"check": "errors", "colour": "green", "bad": 0, "total": 3}), "missing field `at`");
     refused_value(&json!({"at": "soon", "weight": 50}), "RFC 3339");
-    refused_value(&json!({"at": 15, "wieght": 50}), "unknown field `wieght`");
+    refused_value(&json!({"at": 15, "wieght": 50}), "unknown field `wieght`: did you mean `weight`?");
     refused_value(&json!({"at": 15, "weight": 101}), "not between 0 and 100");
     refused_value(&json!({"at": 15, "check": "errors", "colour": "green"}), "`bad` and `total`");
 }
@@ -68,6 +68,21 @@ fn a_line_that_says_two_things_is_refused() {
         "a line of its own",
     );
     refused_value(&json!({"at": 15, "weight": 25, "colour": "blue"}), "a line of its own");
+}
+
+#[test]
+fn a_field_of_another_kind_of_check_is_refused() {
+    let errors = json!({"at": 15, "check": "errors", "colour": "green", "bad": 0, "total": 3});
+    let with = |field: &str, value: Value| {
+        let mut line = errors.clone();
+        line.as_object_mut().unwrap().insert(field.into(), value);
+        line
+    };
+    refused_value(&with("value", json!(0.4)), "`value` does not belong to `errors`");
+    refused_value(&with("counts", json!([1, 2])), "which takes `bad` and `total`");
+    refused_value(&with("gap", json!("no data")), "`bad` beside `gap`");
+    refused_value(&with("instance", json!("a")), "unknown field `instance`");
+    refused_value(&with("Total", json!(3)), "did you mean `total`?");
 }
 
 #[test]
