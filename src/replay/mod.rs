@@ -3,7 +3,7 @@
 //! A replay takes the traffic as it was recorded. It does not wait for steps or holds; it ends with the first decision
 //! that the judge reaches, or undecided with the file. The same judge and the same policies as in a release, no clock.
 //!
-//! [`line`] is one line of a file, [`reader`] reads and parses ahead on a thread of its own, [`film`] keeps what a picture
+//! [`mod@line`] is one line of a file, [`reader`] reads and parses ahead on a thread of its own, [`film`] keeps what a picture
 //! of the replay needs; here the ticks are put together and judged.
 
 pub mod film;
